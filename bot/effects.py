@@ -1,0 +1,204 @@
+"""What a turn is given and what it gives back: plain frozen values, serialisable, no database, no network, no clock.
+
+The dialogue never sends, saves or logs. It returns effects in the order in which they happened; `scheduler.inbox`
+writes them in one transaction. A new effect needs a case there: a test walks `EFFECTS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from content.schema import Level, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the machine thinks so, for staff: a code that is translated, and a detail that quotes the word list."""
+
+    code: str  # list · means · answer · score · silence · age · media · repeat …
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    level: Level = Level.NONE
+    route: Route = "none"
+    reasons: tuple[Reason, ...] = ()
+    language: str = ""  # the language whose list spoke, or that the text was read as
+
+    @property
+    def is_danger(self) -> bool:
+        return self.level >= Level.HIGH
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One message as it came. `text` is raw; it may be empty, in any script, and up to 1,600 characters or more."""
+
+    id: int
+    text: str
+    media: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the dialogue may know about who is writing. A stranger is a person who is not enrolled."""
+
+    enrolled: bool
+    language: str
+    languages: tuple[str, ...] = ("en",)  # of the site: all their lists read every message
+    country: str = ""
+    is_minor: bool = False  # under 18 or of unknown age: no screening
+    phone_kind: Literal["private", "shared", "monitored"] = "private"
+    opted_out: bool = False
+    is_held: bool = False  # a staff member holds the conversation: only danger is read
+    has_open_alert: bool = False
+    staff_on_duty: bool = True
+    hotline: str = ""
+    duress_word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a session stands. `step` counts every question asked, so a timer can name the one it was set for."""
+
+    checkin: str
+    version: str
+    language: str
+    question: str  # "" before the opening and after the end
+    step: int = 0
+    tries: int = 0  # re-asks of this question
+    reminded: bool = False
+    opened_at: datetime | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)  # question → value as text, for `when`
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["opened_at"] = self.opened_at.isoformat() if self.opened_at else None
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Progress":
+        opened = data.get("opened_at")
+        return cls(**{**data, "opened_at": datetime.fromisoformat(opened) if opened else None})
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the dialogue remembers of a contact outside a check-in: when it last said what, and what it is waiting for."""
+
+    said: Mapping[str, datetime] = field(default_factory=dict)  # phrase key → when, to say it once per while
+    pending: str = ""  # a confirmation asked for, e.g. "stop"
+    pending_until: datetime | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "said": {key: at.isoformat() for key, at in self.said.items()},
+            "pending": self.pending,
+            "pending_until": self.pending_until.isoformat() if self.pending_until else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Memory":
+        until = data.get("pending_until")
+        return cls(
+            said={key: datetime.fromisoformat(at) for key, at in data.get("said", {}).items()},
+            pending=data.get("pending", ""),
+            pending_until=datetime.fromisoformat(until) if until else None,
+        )
+
+
+# --- effects -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send this text to the contact. `key` is the phrase or question it came from; purpose orders the outbox."""
+
+    text: str
+    key: str
+    purpose: Literal["crisis", "reply", "checkin", "reminder"] = "reply"
+    # Seconds to wait before sending, e.g. so that several messages in one minute get one answer.
+    delay: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    question: str
+    value: str | float
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assess:
+    """Store what was read in this message or answer (levels above NONE; NONE is kept on the message itself)."""
+
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlert:
+    """A human must act: open an alert, or join and perhaps raise the one that is open."""
+
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseTask:
+    """A dated task for staff. `kind`: read_message · call_me · unknown_number · opted_out · media · silence · age · confirm_stop."""
+
+    kind: str
+    due_hours: float
+    once_per: Literal["day", "session", "ever", "message"] = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLanguage:
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    by: Literal["word", "staff", "provider"] = "word"
+
+
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class KeepProgress:
+    """The session goes on from here; `timer` at `due_at` belongs to `progress.step`."""
+
+    progress: Progress
+    timer: Literal["remind", "expire"] = "expire"
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """The session is over: everything asked (done), time ran out (expired), or the person or staff stopped it."""
+
+    progress: Progress
+    state: Literal["done", "expired", "stopped"]
+
+
+Effect = (
+    Say | StoreAnswer | Assess | RaiseAlert | RaiseTask | ChangeLanguage | OptOut | OptIn | KeepProgress | EndSession
+)
+EFFECTS: tuple[type, ...] = (
+    Say, StoreAnswer, Assess, RaiseAlert, RaiseTask, ChangeLanguage, OptOut, OptIn, KeepProgress, EndSession,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What followed from one message: effects in order, the contact's new memory, and what was read."""
+
+    effects: tuple[Effect, ...]
+    memory: Memory
+    assessment: Assessment

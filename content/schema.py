@@ -1,0 +1,157 @@
+"""What a content pack is made of, as plain values: check-ins, phrases, word lists, commands and the risk vocabulary.
+
+`content.pack` loads these from YAML, `content.check` finds faults in them. Everything a beneficiary can read or be
+understood by is here and belongs to one language; structure (which question follows which) belongs to none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+
+class Level(IntEnum):
+    """How soon a human must act (DOMAIN: 0 Imminent … 3 Practical; ordered so that the highest wins)."""
+
+    NONE = 0
+    PRACTICAL = 1
+    ELEVATED = 2
+    HIGH = 3
+    IMMINENT = 4
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, word: str) -> "Level":
+        return cls[word.upper()]
+
+
+Route = Literal[
+    "none", "self_harm", "harm_others", "threat", "recruitment", "gbv", "child", "medical", "misconduct", "distress",
+    "practical",
+]
+# In order of precedence: between two signals of one level the earlier route decides who is called.
+ROUTES: tuple[Route, ...] = (
+    "self_harm", "child", "gbv", "harm_others", "threat", "medical", "misconduct", "recruitment", "distress",
+    "practical", "none",
+)
+
+LANGUAGES = ("en", "fr", "es", "pt", "sw", "ha", "ar", "so")
+
+QuestionKind = Literal["choice", "scale", "number", "yesno", "date", "phone", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer to a choice: `value` is stored; `score`, `level` and `route` say what choosing it means."""
+
+    value: str
+    score: float | None = None
+    level: Level = Level.NONE
+    route: Route = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a check-in. `when` = {earlier question: values} must hold for it to be asked."""
+
+    id: str
+    kind: QuestionKind
+    options: tuple[Option, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: bool = False
+    # Scale and number: an answer at or beyond these is a signal.
+    alarm_at_least: float | None = None
+    alarm_at_most: float | None = None
+    alarm_level: Level = Level.NONE
+    alarm_route: Route = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkin:
+    """A short questionnaire, without its words. `remind_hours` and `expire_hours` count from its opening."""
+
+    id: str
+    version: str
+    questions: tuple[Question, ...]
+    languages: tuple[str, ...]
+    remind_hours: float = 24
+    expire_hours: float = 48
+    source: str = ""
+    private_only: bool = False  # only to phones confirmed private
+    # Sum of question scores at or above this is a signal.
+    threshold: float | None = None
+    threshold_level: Level = Level.NONE
+    threshold_route: Route = "distress"
+
+    def question(self, question_id: str) -> Question | None:
+        return next((q for q in self.questions if q.id == question_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionText:
+    """A question in one language: what is sent, what is sent again with help, and how its options may be written."""
+
+    text: str
+    help: str
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # value → label first, then other spellings
+
+
+@dataclass(frozen=True, slots=True)
+class SignalList:
+    """Phrases of one language that mean one route at one level. `means` lists raise a signal found beside them."""
+
+    route: Route
+    level: Level
+    phrases: tuple[str, ...]
+    means: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How one language is read: risk lists and what bends them, answers, commands."""
+
+    signals: tuple[SignalList, ...]
+    negations: tuple[str, ...]
+    # Words that turn a following "not": phrases that look like danger and are not, masked before reading.
+    harmless: tuple[str, ...]
+    # "my brother", "he": someone else; the signal stays, its reason says so.
+    third_person: tuple[str, ...]
+    past: tuple[str, ...]
+    spellings: Mapping[str, str]  # SMS spelling → word, both normalised
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    numbers: Mapping[str, int]
+    fine: tuple[str, ...]  # whole-message "I am well"
+    commands: Mapping[str, tuple[str, ...]]  # stop, start, help, call_me → whole-message keywords
+    names: tuple[str, ...]  # how people name this language: "english", "anglais"
+    ages: tuple[str, ...] = ()  # patterns "i am {n}", "{n} years old"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """All texts, word lists and rules of a programme, loaded and complete. `version` names what made an assessment."""
+
+    name: str
+    version: str
+    languages: tuple[str, ...]
+    checkins: Mapping[str, Checkin]
+    texts: Mapping[tuple[str, str, str], QuestionText]  # (check-in, question, language)
+    phrases: Mapping[tuple[str, str], str]  # (phrase key, language)
+    words: Mapping[str, Words]
+    forbidden: Mapping[str, tuple[str, ...]]  # language → words never to be sent; "*" for all languages
+    reviewed_by: Mapping[str, str] = field(default_factory=dict)
+
+    def phrase(self, key: str, language: str, **values: str) -> str:
+        """The phrase in this language, in English where the pack lacks it (a human must still be able to read it)."""
+        text = self.phrases.get((key, language)) or self.phrases[(key, "en")]
+        return text.format(**values) if values else text
+
+    def text(self, checkin: str, question: str, language: str) -> QuestionText:
+        found = self.texts.get((checkin, question, language))
+        return found if found is not None else self.texts[(checkin, question, "en")]

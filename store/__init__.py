@@ -1,0 +1,1 @@
+"""The tables, the keys and the transactions: everything that lasts lives here."""

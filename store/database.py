@@ -1,0 +1,276 @@
+"""Opening the database, its transactions, its ids and its signals: SQLite in one process, PostgreSQL in many.
+
+`read()` and `write()` are the only ways in. On SQLite one writer at a time holds an asyncio lock and begins
+IMMEDIATE, so a write never fails half-way for want of the lock; on PostgreSQL transactions are ordinary and rows are
+locked where they are claimed. A transaction may `signal` a topic: whoever waits for it in this or (PostgreSQL) another
+process is woken after the commit, so that nothing waits for a poll.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from store import tables
+from store.secrets import KeyRing
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+_WRITE = "hujambo_write"
+_TOPICS = "hujambo_topics"
+_NOTIFY_CHANNEL = "hujambo"
+
+
+class DatabaseSettingError(ValueError):
+    """The database address cannot be used."""
+
+
+class Ids:
+    """63-bit ids, ordered by time, unique over all processes that drew different worker numbers.
+
+    (milliseconds since 2024 × 1024 + sequence) × 4096 + worker. Ticks may run ahead of the clock under load.
+    """
+
+    WORKERS = 4096
+    _ORIGIN_MS = 1_704_067_200_000
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker % self.WORKERS
+        self._next = 0
+
+    def new(self) -> int:
+        return self.reserve(1) * self.WORKERS + self.worker
+
+    def reserve(self, count: int) -> int:
+        """The first of `count` ticks; id k is `(tick + k) * WORKERS + worker`. For INSERT … SELECT."""
+        now = (time.time_ns() // 1_000_000 - self._ORIGIN_MS) * 1024
+        tick = max(self._next, now)
+        self._next = tick + count
+        return tick
+
+
+class Signals:
+    """Named wake-ups inside one process: `wait` returns when the topic was sent since the last `wait`, or in time.
+
+    Each waiter has an event of its own: several may listen for one topic.
+    """
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, set[asyncio.Event]] = {}
+
+    @contextlib.contextmanager
+    def listen(self, *topics: str) -> Any:
+        """An `asyncio.Event` that is set whenever one of the topics is sent."""
+        event = asyncio.Event()
+        for topic in topics:
+            self._waiters.setdefault(topic, set()).add(event)
+        try:
+            yield event
+        finally:
+            for topic in topics:
+                self._waiters[topic].discard(event)
+
+    def send(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            for event in self._waiters.get(topic, ()):
+                event.set()
+
+
+class Database:
+    """An open database. Build it with `open_database`; `close` it before the event loop ends."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyRing, ids: Ids) -> None:
+        self.engine = engine
+        self.keys = keys
+        self.ids = ids
+        self.signals = Signals()
+        self.kind: Literal["sqlite", "postgresql"] = (
+            "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        )
+        self._writer = asyncio.Lock()
+        self._listener: asyncio.Task[None] | None = None
+        self._writing = engine.execution_options(**{_WRITE: True})
+
+    def new_id(self) -> int:
+        return self.ids.new()
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view of one moment; nothing is written."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end of the block or rolled back whole."""
+        if self.kind == "sqlite":
+            async with self._writer, self._transaction() as connection:
+                yield connection
+        else:
+            async with self._transaction() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        topics: set[str] = set()
+        async with self._writing.begin() as connection:
+            connection.info[_TOPICS] = topics
+            yield connection
+            if topics and self.kind == "postgresql":
+                await connection.execute(
+                    sa.text("SELECT pg_notify(:channel, :topics)"),
+                    {"channel": _NOTIFY_CHANNEL, "topics": ",".join(sorted(topics))},
+                )
+        self.signals.send(topics)
+
+    def insert(self, table: sa.Table) -> Any:
+        """This database's own INSERT, with `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return sqlite_insert(table) if self.kind == "sqlite" else postgresql_insert(table)
+
+    async def insert_rows(self, connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """All rows in one executemany; every row gives the same columns. No rows, no statement."""
+        if rows:
+            await connection.execute(sa.insert(table), rows)
+
+    async def start_listening(self) -> None:
+        """PostgreSQL: hear the signals of other processes. SQLite has none to hear."""
+        if self.kind == "postgresql" and self._listener is None:
+            self._listener = asyncio.create_task(self._listen(), name="hujambo-listen")
+
+    async def _listen(self) -> None:
+        import psycopg  # noqa: PLC0415  the SQLite installation runs without it
+
+        address = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+                async with connection:
+                    await connection.execute(f"LISTEN {_NOTIFY_CHANNEL}")
+                    async for notice in connection.notifies():
+                        self.signals.send(notice.payload.split(","))
+            except psycopg.Error:
+                # Steps also run by the clock, so a lost connection costs a second of delay, not a message.
+                await asyncio.sleep(1)
+
+    async def checkpoint(self) -> None:
+        """SQLite: move the write-ahead log into the database file, outside of everybody's commit."""
+        if self.kind == "sqlite":
+            async with self.engine.connect() as connection:
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                await driver.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+        await self.engine.dispose()
+
+
+def signal(connection: AsyncConnection, *topics: str) -> None:
+    """Wake whoever waits for these topics once the transaction of `connection` has been committed."""
+    connection.info[_TOPICS].update(topics)
+
+
+def async_url(address: str) -> sa.URL:
+    """`sqlite:///file`, `postgresql://…` as operators write them → the URL with the async driver."""
+    try:
+        url = make_url(address)
+    except sa.exc.ArgumentError:
+        msg = "expected sqlite:///path/to/file or postgresql://user@host/name"
+        raise DatabaseSettingError(msg) from None
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:":
+            msg = "an in-memory SQLite loses every message: give a file, sqlite:///path/to/file"
+            raise DatabaseSettingError(msg)
+        return url.set(drivername="sqlite+aiosqlite")
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    msg = f"{backend!r} is neither sqlite nor postgresql"
+    raise DatabaseSettingError(msg)
+
+
+async def open_database(address: str, keys: KeyRing, *, pool_size: int = 8) -> Database:
+    """Open an existing, migrated database (see `store.migrate`) and draw a worker number for its ids."""
+    engine = create_engine(address, keys, pool_size=pool_size)
+    database = Database(engine, keys, Ids(0))
+    try:
+        async with database.write() as connection:
+            counter = tables.counter
+            statement = (
+                database.insert(counter)
+                .values(name="worker", value=1)
+                .on_conflict_do_update(index_elements=["name"], set_={"value": counter.c.value + 1})
+                .returning(counter.c.value)
+            )
+            worker = (await connection.execute(statement)).scalar_one()
+    except BaseException:
+        await engine.dispose()
+        raise
+    database.ids = Ids(worker)
+    return database
+
+
+def create_engine(address: str, keys: KeyRing, *, pool_size: int = 8) -> AsyncEngine:
+    url = async_url(address)
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(
+            url,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_use_lifo=True,
+            connect_args={"timeout": 30, "cached_statements": 512},
+        )
+        _set_up_sqlite(engine)
+    else:
+        engine = create_async_engine(url, pool_size=pool_size, max_overflow=4, pool_pre_ping=False, pool_use_lifo=True)
+    engine.sync_engine.dialect.hujambo_keys = keys  # type: ignore[attr-defined]  read by store.secrets.Sealed
+    return engine
+
+
+def _set_up_sqlite(engine: AsyncEngine) -> None:
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def connect(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = raw.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # NORMAL can lose the last commits with the power: a sent message would look unsent
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "wal_autocheckpoint=20000",  # a backstop: `checkpoint` runs by the clock, outside commits
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+            "secure_delete=ON",  # erased is erased
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether the database itself is away or refuses service (the gateway may try again), rather than our statement."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated
+    return isinstance(error, OSError | sa.exc.TimeoutError)

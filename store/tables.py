@@ -1,0 +1,473 @@
+"""Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
+
+Personal text lives in few columns, all `Sealed`: numbers and names (`contact`, `beneficiary`, `staff`), message text
+(`inbox`, `outbox`), notes (`alert_event`, `follow_up`). Ids are assigned by the client (`Database.new_id`), so that rows
+of several tables can be written in one batch, except in the append-only journals, whose order is their id.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy.types import TypeDecorator
+
+from store.secrets import Sealed
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as milliseconds since 1970: both databases compare and add them alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else to_ms(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else from_ms(value)
+
+
+def to_ms(value: datetime) -> int:
+    if value.tzinfo is None:
+        msg = "times are aware: give this one a time zone"
+        raise ValueError(msg)
+    return (value - _EPOCH) // _MS
+
+
+def from_ms(value: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# JSON as text on both databases: these values are read back whole and never searched inside.
+Json = sa.JSON
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=False)
+
+
+def _journal_id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, target: str, *, nullable: bool = True, index: bool = False) -> Column[int]:
+    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable, index=index)
+
+
+# --- places and people ---------------------------------------------------------------------------------------------
+
+site = Table(
+    "site",
+    metadata,
+    _id(),
+    Column("code", String(32), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("languages", Json, nullable=False),
+    # Minutes after local midnight; quiet_from > quiet_until means the quiet hours cross midnight.
+    Column("quiet_from", Integer, nullable=False),
+    Column("quiet_until", Integer, nullable=False),
+    # {"0": [480, 1020], …}: weekday (Monday 0) → minutes between which staff are on duty.
+    Column("staffed", Json, nullable=False),
+    Column("hotline", String(32)),
+)
+
+channel = Table(
+    "channel",
+    metadata,
+    _id(),
+    Column("name", String(32), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("settings", Sealed("channel.settings"), nullable=False),
+    Column("rate", Float, nullable=False),
+    # GCRA: the moment at which the next message may leave. Claiming moves it on, in the claim's first statement.
+    Column("free_at", Instant, nullable=False),
+    Column("paused_until", Instant),
+    Column("state", String(16), nullable=False),
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    _id(),
+    # One address we exchange messages with, enrolled or not. The person behind it may change: numbers are recycled.
+    _ref("channel_id", "channel", nullable=False),
+    Column("address", Sealed("contact.address"), nullable=False),
+    Column("address_index", LargeBinary(16), nullable=False, unique=True),
+    Column("language", String(8), nullable=False),
+    Column("opted_out_at", Instant),
+    Column("opted_out_by", String(16)),
+    # A staff member is talking: the bot only reads for danger until then.
+    Column("held_until", Instant),
+    # Small pure state of the dialogue outside a check-in (bot.effects.Memory as JSON).
+    Column("memory", Json, nullable=False),
+    Column("last_inbound_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+beneficiary = Table(
+    "beneficiary",
+    metadata,
+    _id(),
+    Column("code", String(32), nullable=False, unique=True),
+    _ref("site_id", "site", nullable=False),
+    Column("contact_id", Id, ForeignKey("contact.id"), unique=True),
+    _ref("caseworker_id", "staff"),
+    Column("name", Sealed("beneficiary.name")),
+    Column("language", String(8), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("age_band", String(8), nullable=False),
+    Column("phone_kind", String(16), nullable=False),
+    Column("safe_from", Integer),
+    Column("safe_until", Integer),
+    Column("safe_word", Sealed("beneficiary.safe_word")),
+    Column("duress_word", Sealed("beneficiary.duress_word")),
+    Column("staff_gender", String(8)),
+    Column("anchor_date", sa.Date),
+    # The person's own day (Monday 0) and minute after local midnight, and a fixed offset in seconds that spreads a
+    # whole unit's messages over a quarter of an hour: identical minutes would label everyone who gets one.
+    Column("weekday", Integer, nullable=False),
+    Column("minute", Integer, nullable=False),
+    Column("spread", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("missed", Integer, nullable=False, server_default="0"),
+    Column("enrolled_at", Instant, nullable=False),
+    Index("ix_beneficiary_due", "site_id", "weekday", "minute"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    _id(),
+    _ref("beneficiary_id", "beneficiary", nullable=False, index=True),
+    Column("purpose", String(32), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("given_at", Instant, nullable=False),
+    Column("withdrawn_at", Instant),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    _id(),
+    Column("login", String(64), nullable=False, unique=True),
+    Column("name", Sealed("staff.name"), nullable=False),
+    Column("password", String(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("site_ids", Json, nullable=False),
+    Column("languages", Json, nullable=False),
+    Column("gender", String(8)),
+    Column("phone", Sealed("staff.phone")),
+    Column("phone_index", LargeBinary(16), unique=True),
+    Column("email", Sealed("staff.email")),
+    Column("disabled_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+staff_session = Table(
+    "staff_session",
+    metadata,
+    _id(),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    _ref("staff_id", "staff", nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+rota = Table(
+    "rota",
+    metadata,
+    _id(),
+    _ref("site_id", "site", nullable=False, index=True),
+    # Rung 1 is told first; the highest rung is the supervisor and the named fallback.
+    Column("rung", Integer, nullable=False),
+    _ref("staff_id", "staff", nullable=False),
+    Column("starts_at", Instant),
+    Column("ends_at", Instant),
+)
+
+# --- messages ------------------------------------------------------------------------------------------------------
+
+inbox = Table(
+    "inbox",
+    metadata,
+    _id(),
+    _ref("channel_id", "channel", nullable=False),
+    # The gateway's own id for the message: the only thing duplicates are recognised by.
+    Column("provider_id", String(64), nullable=False),
+    _ref("contact_id", "contact", nullable=False),
+    Column("text", Sealed("inbox.text"), nullable=False),
+    Column("media", Integer, nullable=False, server_default="0"),
+    Column("received_at", Instant, nullable=False),
+    # handled · set_aside (its turn raised: `reason` says how; staff see it, nothing waits behind it)
+    Column("state", String(16), nullable=False),
+    Column("reason", String(500)),
+    Column("level", Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("channel_id", "provider_id"),
+    Index("ix_inbox_contact_id_received_at", "contact_id", "received_at"),
+    Index("ix_inbox_set_aside", "received_at", sqlite_where=sa.text("state = 'set_aside'"),
+          postgresql_where=sa.text("state = 'set_aside'")),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    # What makes this message the only one of its kind, e.g. "campaign/beneficiary/slot"; a second insert does nothing.
+    Column("key", String(120), nullable=False, unique=True),
+    _ref("channel_id", "channel", nullable=False),
+    _ref("contact_id", "contact"),
+    _ref("staff_id", "staff"),
+    _ref("campaign_id", "campaign"),
+    _ref("session_id", "session"),
+    _ref("alert_id", "alert"),
+    # crisis · staff_alert · staff_reply · reply · checkin · reminder · test: decides priority and resending (scheduler.retry)
+    Column("purpose", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    # Empty for a check-in that has not left yet: its text is written when it leaves, in the language of that day.
+    Column("text", Sealed("outbox.text")),
+    Column("segments", Integer),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("not_after", Instant),
+    # queued → sending → sent → delivered; failed · expired · withheld · uncertain: see scheduler.retry
+    Column("state", String(16), nullable=False),
+    Column("lease_until", Instant),
+    Column("owner", String(48)),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("provider_id", String(64), index=True),
+    Column("outcome", String(32)),
+    Column("detail", String(200)),
+    Column("sent_at", Instant),
+    Column("settled_at", Instant),
+    Index("ix_outbox_queued", "channel_id", "priority", "due_at", sqlite_where=sa.text("state = 'queued'"),
+          postgresql_where=sa.text("state = 'queued'")),
+    Index("ix_outbox_leased", "lease_until", sqlite_where=sa.text("state IN ('sending', 'uncertain')"),
+          postgresql_where=sa.text("state IN ('sending', 'uncertain')")),
+    Index("ix_outbox_contact_id_created_at", "contact_id", "created_at"),
+    Index("ix_outbox_campaign_id_state", "campaign_id", "state"),
+)
+
+# A receipt that came before we had written down what it is about (callbacks overtake our own record).
+early_receipt = Table(
+    "early_receipt",
+    metadata,
+    _id(),
+    _ref("channel_id", "channel", nullable=False),
+    Column("provider_id", String(64), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("outcome", String(32)),
+    Column("received_at", Instant, nullable=False),
+)
+
+# --- check-ins -----------------------------------------------------------------------------------------------------
+
+campaign = Table(
+    "campaign",
+    metadata,
+    _id(),
+    Column("code", String(48), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("checkin", String(48), nullable=False),
+    Column("kind", String(16), nullable=False),  # once · weekly · after_anchor
+    Column("plan", Json, nullable=False),  # scheduler.due.Plan as JSON
+    Column("audience", Json, nullable=False),  # {"sites": [...], "languages": [...], "roles": [...]}; absent = all
+    Column("late_minutes", Integer, nullable=False),
+    Column("state", String(16), nullable=False),  # draft · running · paused · done
+    Column("created_at", Instant, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    # Planned up to here; `cursor` is the last beneficiary id of a window that is being planned.
+    Column("planned_until", Instant),
+    Column("cursor", Id, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    _id(),
+    _ref("beneficiary_id", "beneficiary", nullable=False),
+    _ref("contact_id", "contact", nullable=False),
+    _ref("campaign_id", "campaign"),
+    Column("checkin", String(48), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("state", String(16), nullable=False),  # open · done · expired · stopped · unsent
+    Column("progress", Json, nullable=False),  # bot.effects.Progress as JSON
+    Column("opened_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("ended_at", Instant),
+    # The next timer, what it is for, and the step it was set for: a timer for an earlier step does nothing.
+    Column("due_at", Instant),
+    Column("timer", String(16)),
+    Column("timer_step", Integer, nullable=False, server_default="0"),
+    Index("ix_session_open", "contact_id", unique=True, sqlite_where=sa.text("state = 'open'"),
+          postgresql_where=sa.text("state = 'open'")),
+    Index("ix_session_due", "due_at", sqlite_where=sa.text("state = 'open'"),
+          postgresql_where=sa.text("state = 'open'")),
+    Index("ix_session_beneficiary_id_opened_at", "beneficiary_id", "opened_at"),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    _id(),
+    _ref("session_id", "session", nullable=False, index=True),
+    _ref("beneficiary_id", "beneficiary", nullable=False),
+    _ref("inbox_id", "inbox"),
+    Column("checkin", String(48), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("question", String(48), nullable=False),
+    Column("value", Json, nullable=False),
+    Column("score", Float),
+    Column("answered_at", Instant, nullable=False),
+    Index("ix_answer_beneficiary_id_answered_at", "beneficiary_id", "answered_at"),
+)
+
+# --- cases ---------------------------------------------------------------------------------------------------------
+
+assessment = Table(
+    "assessment",
+    metadata,
+    _id(),
+    _ref("inbox_id", "inbox", index=True),
+    _ref("contact_id", "contact", nullable=False),
+    _ref("beneficiary_id", "beneficiary"),
+    _ref("alert_id", "alert", index=True),
+    Column("level", Integer, nullable=False),
+    Column("route", String(16), nullable=False),
+    Column("reasons", Json, nullable=False),  # [{"code", "detail"}…], never the message itself
+    Column("pack", String(64), nullable=False),
+    Column("assessed_at", Instant, nullable=False),
+    Column("judged_level", Integer),
+    Column("judged_route", String(16)),
+    _ref("judged_by", "staff"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    _id(),
+    Column("code", String(12), nullable=False, unique=True),  # what staff say on the telephone
+    _ref("contact_id", "contact", nullable=False),
+    _ref("beneficiary_id", "beneficiary"),
+    _ref("site_id", "site", nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("route", String(16), nullable=False),
+    Column("machine_level", Integer, nullable=False),
+    Column("state", String(16), nullable=False),  # open · taken · closed
+    Column("rung", Integer, nullable=False),
+    _ref("owner_id", "staff"),
+    Column("opened_at", Instant, nullable=False),
+    Column("target_at", Instant, nullable=False),  # by when a human must have reached the person
+    Column("due_at", Instant),  # when the ladder moves next
+    Column("taken_at", Instant),
+    Column("closed_at", Instant),
+    Column("outcome", String(32)),
+    Column("messages", Integer, nullable=False, server_default="1"),
+    Index("ix_alert_unclosed", "contact_id", unique=True, sqlite_where=sa.text("state <> 'closed'"),
+          postgresql_where=sa.text("state <> 'closed'")),
+    Index("ix_alert_due", "due_at", sqlite_where=sa.text("state <> 'closed'"),
+          postgresql_where=sa.text("state <> 'closed'")),
+    Index("ix_alert_beneficiary_id", "beneficiary_id"),
+)
+
+alert_event = Table(
+    "alert_event",
+    metadata,
+    _journal_id(),
+    _ref("alert_id", "alert", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(24), nullable=False),
+    _ref("staff_id", "staff"),
+    Column("data", Json, nullable=False),
+    Column("note", Sealed("alert_event.note")),
+)
+
+follow_up = Table(
+    "follow_up",
+    metadata,
+    _id(),
+    # A dated task for staff. `key` keeps the same task from being raised twice.
+    Column("key", String(120), nullable=False, unique=True),
+    _ref("contact_id", "contact"),
+    _ref("beneficiary_id", "beneficiary", index=True),
+    _ref("alert_id", "alert"),
+    _ref("site_id", "site"),
+    _ref("staff_id", "staff"),
+    Column("kind", String(24), nullable=False),
+    Column("note", Sealed("follow_up.note")),
+    Column("state", String(16), nullable=False),  # open · done
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    _ref("done_by", "staff"),
+    Index("ix_follow_up_open", "due_at", sqlite_where=sa.text("state = 'open'"),
+          postgresql_where=sa.text("state = 'open'")),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),  # 1, 2, 3 … without a hole
+    Column("at", Instant, nullable=False),
+    _ref("staff_id", "staff"),
+    Column("action", String(48), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("data", Json, nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+# --- machinery -----------------------------------------------------------------------------------------------------
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(48), primary_key=True),
+    Column("owner", String(48), nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+# Telephone wall of the demo and the tests: messages on pretend phones, in both directions.
+pretend_message = Table(
+    "pretend_message",
+    metadata,
+    _journal_id(),
+    Column("number", String(32), nullable=False, index=True),
+    Column("inbound", Boolean, nullable=False),  # towards the service
+    Column("text", Sealed("pretend_message.text"), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+__all__ = [name for name, value in list(globals().items()) if isinstance(value, Table)] + [
+    "Instant", "Json", "from_ms", "metadata", "to_ms",
+]
