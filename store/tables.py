@@ -94,6 +94,8 @@ channel = Table(
     _id(),
     Column("name", String(32), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),
+    # The site that answers for strangers who write to this channel; None: the first site.
+    _ref("site_id", "site"),
     Column("address", String(64), nullable=False, server_default=""),
     Column("settings", Sealed("channel.settings"), nullable=False),
     Column("rate", Float, nullable=False),
