@@ -88,7 +88,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the dialogue remembers of a contact outside a check-in: when it last said what, and what it is waiting for."""
+    """What the dialogue remembers of a contact: when it last said what, and what it is waiting for."""
 
     said: Mapping[str, datetime] = field(default_factory=dict)  # phrase key → when, to say it once per while
     pending: str = ""  # a confirmation asked for, e.g. "stop"
@@ -111,7 +111,7 @@ class Memory:
         )
 
 
-# --- effects -------------------------------------------------------------------------------------------------------
+# --- effects ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class RaiseAlert:
 
 @dataclass(frozen=True, slots=True)
 class RaiseTask:
-    """A dated task for staff. `kind`: read_message · call_me · unknown_number · opted_out · media · silence · age · confirm_stop."""
+    """A dated task for staff. `kind`: read_message · call_me · unknown_number · opted_out · media · silence · …"""
 
     kind: str
     due_hours: float
@@ -191,7 +191,16 @@ Effect = (
     Say | StoreAnswer | Assess | RaiseAlert | RaiseTask | ChangeLanguage | OptOut | OptIn | KeepProgress | EndSession
 )
 EFFECTS: tuple[type, ...] = (
-    Say, StoreAnswer, Assess, RaiseAlert, RaiseTask, ChangeLanguage, OptOut, OptIn, KeepProgress, EndSession,
+    Say,
+    StoreAnswer,
+    Assess,
+    RaiseAlert,
+    RaiseTask,
+    ChangeLanguage,
+    OptOut,
+    OptIn,
+    KeepProgress,
+    EndSession,
 )
 
 

@@ -29,13 +29,31 @@ class Level(IntEnum):
 
 
 Route = Literal[
-    "none", "self_harm", "harm_others", "threat", "recruitment", "gbv", "child", "medical", "misconduct", "distress",
+    "none",
+    "self_harm",
+    "harm_others",
+    "threat",
+    "recruitment",
+    "gbv",
+    "child",
+    "medical",
+    "misconduct",
+    "distress",
     "practical",
 ]
 # In order of precedence: between two signals of one level the earlier route decides who is called.
 ROUTES: tuple[Route, ...] = (
-    "self_harm", "child", "gbv", "harm_others", "threat", "medical", "misconduct", "recruitment", "distress",
-    "practical", "none",
+    "self_harm",
+    "child",
+    "gbv",
+    "harm_others",
+    "threat",
+    "medical",
+    "misconduct",
+    "recruitment",
+    "distress",
+    "practical",
+    "none",
 )
 
 LANGUAGES = ("en", "fr", "es", "pt", "sw", "ha", "ar", "so")

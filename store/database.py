@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from store import tables
-from store.secrets import KeyRing
+from store.secrets import KEYS_ATTRIBUTE, KeyRing
 
 Clock = Callable[[], datetime]
 
@@ -99,9 +99,7 @@ class Database:
         self.keys = keys
         self.ids = ids
         self.signals = Signals()
-        self.kind: Literal["sqlite", "postgresql"] = (
-            "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
-        )
+        self.kind: Literal["sqlite", "postgresql"] = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
         self._writer = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
         self._writing = engine.execution_options(**{_WRITE: True})
@@ -241,7 +239,7 @@ def create_engine(address: str, keys: KeyRing, *, pool_size: int = 8) -> AsyncEn
         _set_up_sqlite(engine)
     else:
         engine = create_async_engine(url, pool_size=pool_size, max_overflow=4, pool_pre_ping=False, pool_use_lifo=True)
-    engine.sync_engine.dialect.hujambo_keys = keys  # type: ignore[attr-defined]  read by store.secrets.Sealed
+    setattr(engine.sync_engine.dialect, KEYS_ATTRIBUTE, keys)
     return engine
 
 

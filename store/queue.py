@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """Why a message is sent. `resend_uncertain`: when nobody can say whether it left, is a double better than silence?"""
+    """Why a message is sent. `resend_uncertain`: if nobody can say whether it left, is a double better than silence?"""
 
     name: str
     priority: int  # lower leaves first

@@ -20,6 +20,7 @@ from sqlalchemy import Dialect, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
 INDEX_KEY = "index"
+KEYS_ATTRIBUTE = "hujambo_keys"  # where an engine's dialect carries its ring
 _FORMAT = 1
 _NONCE = 12
 
@@ -68,6 +69,7 @@ class KeyRing:
     @staticmethod
     def generate(name: str = "k1") -> str:
         """A new key ring's text, for the operator to keep outside the database and its backups."""
+
         def key() -> str:
             return base64.b64encode(_secrets.token_bytes(32)).decode()
 
@@ -132,7 +134,7 @@ class Sealed(TypeDecorator[str]):
 
 
 def ring_of(dialect: Dialect) -> KeyRing:
-    ring: KeyRing | None = getattr(dialect, "hujambo_keys", None)
+    ring: KeyRing | None = getattr(dialect, KEYS_ATTRIBUTE, None)
     if ring is None:
         msg = "this database was opened without keys"
         raise KeyRingError(msg)

@@ -1,6 +1,6 @@
 """Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
 
-Personal text lives in few columns, all `Sealed`: numbers and names (`contact`, `beneficiary`, `staff`), message text
+Personal text lives in few columns, all `Sealed`: numbers, names (`contact`, `beneficiary`, `staff`), messages
 (`inbox`, `outbox`), notes (`alert_event`, `follow_up`). Ids are assigned by the client (`Database.new_id`), so that rows
 of several tables can be written in one batch, except in the append-only journals, whose order is their id.
 """
@@ -9,7 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, Dialect, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+)
 from sqlalchemy.types import TypeDecorator
 
 from store.secrets import Sealed
@@ -69,7 +81,7 @@ def _ref(name: str, target: str, *, nullable: bool = True, index: bool = False) 
     return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable, index=index)
 
 
-# --- places and people ---------------------------------------------------------------------------------------------
+# --- places and people ---
 
 site = Table(
     "site",
@@ -209,7 +221,7 @@ rota = Table(
     Column("ends_at", Instant),
 )
 
-# --- messages ------------------------------------------------------------------------------------------------------
+# --- messages ---
 
 inbox = Table(
     "inbox",
@@ -228,8 +240,12 @@ inbox = Table(
     Column("level", Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("channel_id", "provider_id"),
     Index("ix_inbox_contact_id_received_at", "contact_id", "received_at"),
-    Index("ix_inbox_set_aside", "received_at", sqlite_where=sa.text("state = 'set_aside'"),
-          postgresql_where=sa.text("state = 'set_aside'")),
+    Index(
+        "ix_inbox_set_aside",
+        "received_at",
+        sqlite_where=sa.text("state = 'set_aside'"),
+        postgresql_where=sa.text("state = 'set_aside'"),
+    ),
 )
 
 outbox = Table(
@@ -244,7 +260,7 @@ outbox = Table(
     _ref("campaign_id", "campaign"),
     _ref("session_id", "session"),
     _ref("alert_id", "alert"),
-    # crisis · staff_alert · staff_reply · reply · checkin · reminder · test: decides priority and resending (scheduler.retry)
+    # Decides priority and whether it is sent again when nobody knows if it left: store.queue.PURPOSES.
     Column("purpose", String(16), nullable=False),
     Column("priority", Integer, nullable=False),
     # Empty for a check-in that has not left yet: its text is written when it leaves, in the language of that day.
@@ -263,10 +279,20 @@ outbox = Table(
     Column("detail", String(200)),
     Column("sent_at", Instant),
     Column("settled_at", Instant),
-    Index("ix_outbox_queued", "channel_id", "priority", "due_at", sqlite_where=sa.text("state = 'queued'"),
-          postgresql_where=sa.text("state = 'queued'")),
-    Index("ix_outbox_leased", "lease_until", sqlite_where=sa.text("state IN ('sending', 'uncertain')"),
-          postgresql_where=sa.text("state IN ('sending', 'uncertain')")),
+    Index(
+        "ix_outbox_queued",
+        "channel_id",
+        "priority",
+        "due_at",
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    ),
+    Index(
+        "ix_outbox_leased",
+        "lease_until",
+        sqlite_where=sa.text("state IN ('sending', 'uncertain')"),
+        postgresql_where=sa.text("state IN ('sending', 'uncertain')"),
+    ),
     Index("ix_outbox_contact_id_created_at", "contact_id", "created_at"),
     Index("ix_outbox_campaign_id_state", "campaign_id", "state"),
 )
@@ -283,7 +309,7 @@ early_receipt = Table(
     Column("received_at", Instant, nullable=False),
 )
 
-# --- check-ins -----------------------------------------------------------------------------------------------------
+# --- check-ins ---
 
 campaign = Table(
     "campaign",
@@ -324,10 +350,19 @@ session = Table(
     Column("due_at", Instant),
     Column("timer", String(16)),
     Column("timer_step", Integer, nullable=False, server_default="0"),
-    Index("ix_session_open", "contact_id", unique=True, sqlite_where=sa.text("state = 'open'"),
-          postgresql_where=sa.text("state = 'open'")),
-    Index("ix_session_due", "due_at", sqlite_where=sa.text("state = 'open'"),
-          postgresql_where=sa.text("state = 'open'")),
+    Index(
+        "ix_session_open",
+        "contact_id",
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    ),
+    Index(
+        "ix_session_due",
+        "due_at",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    ),
     Index("ix_session_beneficiary_id_opened_at", "beneficiary_id", "opened_at"),
 )
 
@@ -347,7 +382,7 @@ answer = Table(
     Index("ix_answer_beneficiary_id_answered_at", "beneficiary_id", "answered_at"),
 )
 
-# --- cases ---------------------------------------------------------------------------------------------------------
+# --- cases ---
 
 assessment = Table(
     "assessment",
@@ -388,10 +423,19 @@ alert = Table(
     Column("closed_at", Instant),
     Column("outcome", String(32)),
     Column("messages", Integer, nullable=False, server_default="1"),
-    Index("ix_alert_unclosed", "contact_id", unique=True, sqlite_where=sa.text("state <> 'closed'"),
-          postgresql_where=sa.text("state <> 'closed'")),
-    Index("ix_alert_due", "due_at", sqlite_where=sa.text("state <> 'closed'"),
-          postgresql_where=sa.text("state <> 'closed'")),
+    Index(
+        "ix_alert_unclosed",
+        "contact_id",
+        unique=True,
+        sqlite_where=sa.text("state <> 'closed'"),
+        postgresql_where=sa.text("state <> 'closed'"),
+    ),
+    Index(
+        "ix_alert_due",
+        "due_at",
+        sqlite_where=sa.text("state <> 'closed'"),
+        postgresql_where=sa.text("state <> 'closed'"),
+    ),
     Index("ix_alert_beneficiary_id", "beneficiary_id"),
 )
 
@@ -425,8 +469,12 @@ follow_up = Table(
     Column("due_at", Instant, nullable=False),
     Column("done_at", Instant),
     _ref("done_by", "staff"),
-    Index("ix_follow_up_open", "due_at", sqlite_where=sa.text("state = 'open'"),
-          postgresql_where=sa.text("state = 'open'")),
+    Index(
+        "ix_follow_up_open",
+        "due_at",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    ),
 )
 
 audit = Table(
@@ -442,7 +490,7 @@ audit = Table(
     Column("hash", LargeBinary(32), nullable=False),
 )
 
-# --- machinery -----------------------------------------------------------------------------------------------------
+# --- machinery ---
 
 lease = Table(
     "lease",
@@ -471,5 +519,9 @@ pretend_message = Table(
 )
 
 __all__ = [name for name, value in list(globals().items()) if isinstance(value, Table)] + [
-    "Instant", "Json", "from_ms", "metadata", "to_ms",
+    "Instant",
+    "Json",
+    "from_ms",
+    "metadata",
+    "to_ms",
 ]

@@ -11,7 +11,7 @@ from store.database import Database
 from tests.conftest import NOW
 
 ALL_DAY = {str(day): [0, 1440] for day in range(7)}
-_numbers = iter(range(0, 10_000_000))
+_numbers = iter(range(10_000_000))
 
 
 def a_number() -> str:
@@ -27,17 +27,31 @@ async def _insert(database: Database, table: sa.Table, row: dict[str, Any]) -> i
 
 async def a_site(database: Database, **values: Any) -> int:
     row = {
-        "id": database.new_id(), "code": f"S{database.new_id()}", "name": "Kisima", "country": "KE",
-        "time_zone": "Africa/Nairobi", "languages": ["en", "fr", "sw"], "quiet_from": 21 * 60, "quiet_until": 7 * 60,
-        "staffed": ALL_DAY, "hotline": "1199",
+        "id": database.new_id(),
+        "code": f"S{database.new_id()}",
+        "name": "Kisima",
+        "country": "KE",
+        "time_zone": "Africa/Nairobi",
+        "languages": ["en", "fr", "sw"],
+        "quiet_from": 21 * 60,
+        "quiet_until": 7 * 60,
+        "staffed": ALL_DAY,
+        "hotline": "1199",
     }
     return await _insert(database, tables.site, row | values)
 
 
 async def a_channel(database: Database, settings: dict[str, Any] | None = None, **values: Any) -> int:
     row = {
-        "id": database.new_id(), "name": f"c{database.new_id()}", "kind": "phones", "address": "+19995550100",
-        "settings": json.dumps(settings or {}), "rate": 1000.0, "free_at": NOW, "paused_until": None, "state": "active",
+        "id": database.new_id(),
+        "name": f"c{database.new_id()}",
+        "kind": "phones",
+        "address": "+19995550100",
+        "settings": json.dumps(settings or {}),
+        "rate": 1000.0,
+        "free_at": NOW,
+        "paused_until": None,
+        "state": "active",
     }
     return await _insert(database, tables.channel, row | values)
 
@@ -45,22 +59,45 @@ async def a_channel(database: Database, settings: dict[str, Any] | None = None, 
 async def a_contact(database: Database, channel_id: int, address: str | None = None, **values: Any) -> int:
     address = address or a_number()
     row = {
-        "id": database.new_id(), "channel_id": channel_id, "address": address,
-        "address_index": database.keys.index(address), "language": "en", "opted_out_at": None, "opted_out_by": None,
-        "held_until": None, "memory": {}, "last_inbound_at": None, "created_at": NOW - timedelta(days=90),
+        "id": database.new_id(),
+        "channel_id": channel_id,
+        "address": address,
+        "address_index": database.keys.index(address),
+        "language": "en",
+        "opted_out_at": None,
+        "opted_out_by": None,
+        "held_until": None,
+        "memory": {},
+        "last_inbound_at": None,
+        "created_at": NOW - timedelta(days=90),
     }
     return await _insert(database, tables.contact, row | values)
 
 
-async def a_beneficiary(
-    database: Database, site_id: int, contact_id: int | None, **values: Any
-) -> int:
+async def a_beneficiary(database: Database, site_id: int, contact_id: int | None, **values: Any) -> int:
     number = database.new_id()
     row = {
-        "id": number, "code": f"B{number}", "site_id": site_id, "contact_id": contact_id, "caseworker_id": None,
-        "name": "Test Person", "language": "en", "role": "participant", "age_band": "adult", "phone_kind": "private",
-        "safe_from": None, "safe_until": None, "safe_word": None, "duress_word": None, "staff_gender": None,
-        "anchor_date": date(2026, 1, 5), "weekday": 1, "minute": 10 * 60, "spread": 0, "state": "active", "missed": 0,
+        "id": number,
+        "code": f"B{number}",
+        "site_id": site_id,
+        "contact_id": contact_id,
+        "caseworker_id": None,
+        "name": "Test Person",
+        "language": "en",
+        "role": "participant",
+        "age_band": "adult",
+        "phone_kind": "private",
+        "safe_from": None,
+        "safe_until": None,
+        "safe_word": None,
+        "duress_word": None,
+        "staff_gender": None,
+        "anchor_date": date(2026, 1, 5),
+        "weekday": 1,
+        "minute": 10 * 60,
+        "spread": 0,
+        "state": "active",
+        "missed": 0,
         "enrolled_at": NOW - timedelta(days=60),
     }
     return await _insert(database, tables.beneficiary, row | values)
@@ -70,9 +107,18 @@ async def a_staff_member(database: Database, **values: Any) -> int:
     number = database.new_id()
     phone = values.pop("phone", a_number())
     row = {
-        "id": number, "login": f"u{number}", "name": "Staff Member", "password": "!", "role": "psychosocial",
-        "site_ids": [], "languages": ["en"], "gender": None, "phone": phone,
-        "phone_index": database.keys.index(phone) if phone else None, "email": None, "disabled_at": None,
+        "id": number,
+        "login": f"u{number}",
+        "name": "Staff Member",
+        "password": "!",
+        "role": "psychosocial",
+        "site_ids": [],
+        "languages": ["en"],
+        "gender": None,
+        "phone": phone,
+        "phone_index": database.keys.index(phone) if phone else None,
+        "email": None,
+        "disabled_at": None,
         "created_at": NOW,
     }
     return await _insert(database, tables.staff, row | values)
@@ -80,7 +126,11 @@ async def a_staff_member(database: Database, **values: Any) -> int:
 
 async def on_rota(database: Database, site_id: int, staff_id: int, rung: int = 1, **values: Any) -> int:
     row = {
-        "id": database.new_id(), "site_id": site_id, "rung": rung, "staff_id": staff_id, "starts_at": None,
+        "id": database.new_id(),
+        "site_id": site_id,
+        "rung": rung,
+        "staff_id": staff_id,
+        "starts_at": None,
         "ends_at": None,
     }
     return await _insert(database, tables.rota, row | values)

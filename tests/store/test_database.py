@@ -22,11 +22,14 @@ async def test_a_sealed_column_reads_back_and_is_not_plain_on_disk(database: Dat
 
 
 async def test_a_failed_block_leaves_nothing(database: Database) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail() -> None:
         async with database.write() as connection:
-            await connection.execute(sa.insert(tables.lease), [
-                {"name": "x", "owner": "me", "until": datetime(2026, 1, 1, tzinfo=UTC)}])
+            row = {"name": "x", "owner": "me", "until": datetime(2026, 1, 1, tzinfo=UTC)}
+            await connection.execute(sa.insert(tables.lease), [row])
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     assert await rows(database, tables.lease, order=tables.lease.c.name) == []
 
 
@@ -42,7 +45,8 @@ async def test_writers_do_not_lose_each_others_work(database: Database) -> None:
     async def add() -> None:
         async with database.write() as connection:
             await connection.execute(
-                sa.update(tables.counter).where(tables.counter.c.name == "worker")
+                sa.update(tables.counter)
+                .where(tables.counter.c.name == "worker")
                 .values(value=tables.counter.c.value + 1)
             )
 

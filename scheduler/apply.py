@@ -1,0 +1,472 @@
+"""From effects to rows: loads what a turn must know of its contacts, and writes what turns decided in one transaction.
+
+Gather (`load_subjects`) and apply (`Changes.write`) are a handful of statements per batch, however many messages it
+has. Between them the dialogue decides in pure code; `Changes.add` keeps each subject up to date, so the next message
+of the same person in the same batch meets the state that the previous one left.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import effects as fx
+from cases.alerts import Danger, open_or_join
+from channels.segments import count
+from content.schema import Level, Pack
+from store import tables as t
+from store.database import Database, signal
+from store.queue import outgoing_row
+
+
+@dataclass(slots=True)
+class Subject:
+    """One contact and everything a turn may know of it. Changes as effects are added."""
+
+    contact_id: int
+    channel_id: int
+    site_id: int
+    beneficiary_id: int | None
+    person: fx.Person
+    memory: fx.Memory
+    session_id: int | None = None
+    progress: fx.Progress | None = None
+    session_due: datetime | None = None
+    session_timer: str | None = None
+    session_timer_step: int = 0
+    missed: int = 0
+    campaign_id: int | None = None
+    alert_id: int | None = None
+    # For the timers: when this person may be written to.
+    time_zone: str = "UTC"
+    quiet_from: int = 0
+    quiet_until: int = 0
+    safe_from: int | None = None
+    safe_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The inbound message that effects follow from, as it will be stored."""
+
+    id: int
+    channel_id: int
+    provider_id: str
+    text: str
+    media: int
+    received_at: datetime
+    reason: str | None = None  # why it is set aside; None: it was handled
+
+
+_CONTACT_COLUMNS = (
+    t.contact.c.id, t.contact.c.channel_id, t.contact.c.address_index, t.contact.c.language.label("contact_language"),
+    t.contact.c.opted_out_at, t.contact.c.held_until, t.contact.c.memory,
+    t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.site_id, t.beneficiary.c.language,
+    t.beneficiary.c.age_band, t.beneficiary.c.phone_kind, t.beneficiary.c.duress_word, t.beneficiary.c.missed,
+    t.beneficiary.c.safe_from, t.beneficiary.c.safe_until, t.beneficiary.c.state.label("beneficiary_state"),
+    t.session.c.id.label("session_id"), t.session.c.progress, t.session.c.campaign_id, t.session.c.due_at,
+    t.session.c.timer, t.session.c.timer_step,
+    t.alert.c.id.label("alert_id"), t.channel.c.site_id.label("channel_site"),
+)  # fmt: skip
+_SUBJECTS = (
+    sa.select(*_CONTACT_COLUMNS)
+    .select_from(t.contact)
+    .join(t.channel, t.channel.c.id == t.contact.c.channel_id)
+    .outerjoin(t.beneficiary, t.beneficiary.c.contact_id == t.contact.c.id)
+    .outerjoin(t.session, sa.and_(t.session.c.contact_id == t.contact.c.id, t.session.c.state == "open"))
+    .outerjoin(t.alert, sa.and_(t.alert.c.contact_id == t.contact.c.id, t.alert.c.state != "closed"))
+    .order_by(t.contact.c.id)  # the order of locks is the same in every process
+)
+
+
+async def load_subjects(
+    connection: AsyncConnection,
+    database: Database,
+    pack: Pack,
+    now: datetime,
+    *,
+    contact_ids: Collection[int] = (),
+    address_indexes: Collection[bytes] = (),
+) -> dict[int | bytes, Subject]:
+    """The subjects, by contact id or, where asked by it, by address index. On PostgreSQL their contacts are locked."""
+    if contact_ids:
+        statement = _SUBJECTS.where(t.contact.c.id.in_(_padded(contact_ids)))
+    elif address_indexes:
+        statement = _SUBJECTS.where(t.contact.c.address_index.in_(_padded(address_indexes)))
+    else:
+        return {}
+    if database.kind == "postgresql":
+        statement = statement.with_for_update(of=t.contact)
+    found = (await connection.execute(statement)).all()
+    sites = await load_sites(connection)
+    return {row.id if contact_ids else bytes(row.address_index): _subject(row, sites, pack, now) for row in found}
+
+
+def _padded(values: Collection[Any]) -> list[Any]:
+    """The list, its last value repeated up to a power of two: few different statements, so that they stay prepared."""
+    listed = list(values)
+    return listed + [listed[-1]] * ((1 << (len(listed) - 1).bit_length()) - len(listed))
+
+
+async def load_sites(connection: AsyncConnection) -> dict[int, Any]:
+    return {row.id: row for row in (await connection.execute(sa.select(t.site).order_by(t.site.c.id))).all()}
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def is_staffed(staffed: Mapping[str, Sequence[int]], time_zone: str, now: datetime) -> bool:
+    """Whether staff are on duty at the site now: `staffed` maps a weekday (Monday "0") to minutes after midnight."""
+    local = now.astimezone(_zone(time_zone))
+    hours = staffed.get(str(local.weekday()))
+    return bool(hours) and hours[0] <= local.hour * 60 + local.minute < hours[1]  # type: ignore[index]
+
+
+def _subject(row: Any, sites: Mapping[int, Any], pack: Pack, now: datetime) -> Subject:
+    site_id = row.site_id or row.channel_site or next(iter(sites), 0)
+    progress = fx.Progress.from_json(row.progress) if row.progress else None
+    subject = stranger(row.id, row.channel_id, site_id, sites, pack, now, language=row.language or row.contact_language)
+    subject.memory = fx.Memory.from_json(row.memory)
+    subject.alert_id = row.alert_id
+    subject.person = replace(
+        subject.person,
+        opted_out=row.opted_out_at is not None,
+        is_held=row.held_until is not None and row.held_until > now,
+        has_open_alert=row.alert_id is not None,
+    )
+    if row.beneficiary_id is None:
+        return subject
+    subject.beneficiary_id = row.beneficiary_id
+    subject.missed = row.missed
+    subject.safe_from, subject.safe_until = row.safe_from, row.safe_until
+    subject.person = replace(
+        subject.person,
+        enrolled=row.beneficiary_state not in ("exited", "died"),
+        is_minor=row.age_band != "adult",
+        phone_kind=row.phone_kind,
+        duress_word=row.duress_word or "",
+    )
+    if progress is not None:
+        subject.session_id, subject.progress, subject.campaign_id = row.session_id, progress, row.campaign_id
+        subject.session_due, subject.session_timer = row.due_at, row.timer
+        subject.session_timer_step = row.timer_step
+    return subject
+
+
+def stranger(
+    contact_id: int,
+    channel_id: int,
+    site_id: int,
+    sites: Mapping[int, Any],
+    pack: Pack,
+    now: datetime,
+    *,
+    language: str = "",
+) -> Subject:
+    """Somebody nobody has enrolled, seen from the site that answers for the channel."""
+    site = sites.get(site_id)
+    languages = tuple(x for x in (site.languages if site else pack.languages) if x in pack.languages)
+    person = fx.Person(
+        enrolled=False,
+        language=language or (languages or ("en",))[0],
+        languages=languages or pack.languages,
+        country=site.country if site else "",
+        staff_on_duty=is_staffed(site.staffed, site.time_zone, now) if site else False,
+        hotline=(site.hotline or "") if site else "",
+    )
+    return Subject(
+        contact_id=contact_id, channel_id=channel_id, site_id=site_id, beneficiary_id=None, person=person,
+        memory=fx.Memory(), time_zone=site.time_zone if site else "UTC",
+        quiet_from=site.quiet_from if site else 0, quiet_until=site.quiet_until if site else 0,
+    )  # fmt: skip
+
+
+class Changes:
+    """What a batch of turns changes. `add` in the order of the messages, then `write` once, in one transaction."""
+
+    def __init__(self, database: Database, pack: Pack, now: datetime, *, base_url: str = "") -> None:
+        self._database = database
+        self._pack = pack
+        self._now = now
+        self._base_url = base_url
+        self._subjects: dict[int, Subject] = {}
+        self._inbox: list[dict[str, Any]] = []
+        self._contacts: dict[int, dict[str, Any]] = {}
+        self._languages: dict[int, str] = {}
+        self._missed: dict[int, str] = {}
+        self._sessions: dict[int, dict[str, Any]] = {}
+        self._answers: list[dict[str, Any]] = []
+        self._assessments: list[tuple[dict[str, Any], bool]] = []
+        self._dangers: list[Danger] = []
+        self._outbox: list[dict[str, Any]] = []
+        self._tasks: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        subject: Subject,
+        effects: Iterable[fx.Effect],
+        message: Message | None = None,
+        memory: fx.Memory | None = None,
+        *,
+        level: Level = Level.NONE,
+    ) -> None:
+        """Everything that follows for one contact from one message or one timer."""
+        self._subjects[subject.contact_id] = subject
+        if message is not None:
+            self._inbox.append(_inbox_row(subject, message, level))
+            self._contact(subject)["last_inbound_at"] = message.received_at
+        if memory is not None and memory != subject.memory:
+            subject.memory = memory
+            self._contact(subject)["memory"] = memory.to_json()
+        for effect in effects:
+            self._one(subject, effect, message)
+
+    def _contact(self, subject: Subject) -> dict[str, Any]:
+        return self._contacts.setdefault(subject.contact_id, {})
+
+    def _one(self, subject: Subject, effect: fx.Effect, message: Message | None) -> None:  # noqa: C901  one case each
+        match effect:
+            case fx.Say():
+                self._say(subject, effect, message)
+            case fx.StoreAnswer():
+                self._store_answer(subject, effect, message)
+            case fx.Assess(assessment=assessment):
+                self._assess(subject, assessment, message, alerts=False)
+            case fx.RaiseAlert(assessment=assessment):
+                self._raise(subject, assessment, message)
+            case fx.RaiseTask():
+                self._tasks.append(self._task(subject, effect, message))
+            case fx.ChangeLanguage(language=language):
+                subject.person = replace(subject.person, language=language)
+                self._contact(subject)["language"] = language
+                if subject.beneficiary_id is not None:
+                    self._languages[subject.beneficiary_id] = language
+            case fx.OptOut(by=by):
+                subject.person = replace(subject.person, opted_out=True)
+                self._contact(subject).update(opted_out_at=self._now, opted_out_by=by)
+            case fx.OptIn():
+                subject.person = replace(subject.person, opted_out=False)
+                self._contact(subject).update(opted_out_at=None, opted_out_by=None)
+            case fx.KeepProgress():
+                self._keep(subject, effect, message)
+            case fx.EndSession():
+                self._end(subject, effect)
+
+    def _say(self, subject: Subject, effect: fx.Say, message: Message | None) -> None:
+        number = self._database.new_id()
+        row = outgoing_row(
+            message_id=number,
+            purpose=effect.purpose,
+            channel_id=subject.channel_id,
+            contact_id=subject.contact_id,
+            session_id=subject.session_id,
+            now=self._now,
+            due_at=self._now + timedelta(seconds=effect.delay),
+            text=effect.text,
+            key=f"r/{message.id}/{number}" if message is not None else None,
+            segments=count(effect.text).segments,
+        )
+        self._outbox.append(row)
+
+    def _store_answer(self, subject: Subject, effect: fx.StoreAnswer, message: Message | None) -> None:
+        if subject.session_id is None or subject.progress is None or subject.beneficiary_id is None:
+            return
+        self._answers.append(
+            {
+                "id": self._database.new_id(),
+                "session_id": subject.session_id,
+                "beneficiary_id": subject.beneficiary_id,
+                "inbox_id": message.id if message is not None else None,
+                "checkin": subject.progress.checkin,
+                "version": subject.progress.version,
+                "question": effect.question,
+                "value": effect.value,
+                "score": effect.score,
+                "answered_at": self._now,
+            }
+        )
+
+    def _assess(self, subject: Subject, assessment: fx.Assessment, message: Message | None, *, alerts: bool) -> None:
+        if assessment.level == Level.NONE:
+            return
+        row = {
+            "id": self._database.new_id(),
+            "inbox_id": message.id if message is not None else None,
+            "contact_id": subject.contact_id,
+            "beneficiary_id": subject.beneficiary_id,
+            "level": int(assessment.level),
+            "route": assessment.route,
+            "reasons": _reasons(assessment),
+            "pack": self._pack.version,
+            "assessed_at": self._now,
+        }
+        # One row per thing that was read, also where a turn both keeps the assessment and raises the alert for it.
+        same = next((k for k, (r, _) in enumerate(self._assessments) if _is_same_reading(r, row)), None)
+        if same is None:
+            self._assessments.append((row, alerts))
+        elif alerts:
+            self._assessments[same] = (self._assessments[same][0], True)
+
+    def _raise(self, subject: Subject, assessment: fx.Assessment, message: Message | None) -> None:
+        self._assess(subject, assessment, message, alerts=True)
+        subject.person = replace(subject.person, has_open_alert=True)
+        self._dangers.append(
+            Danger(
+                contact_id=subject.contact_id,
+                beneficiary_id=subject.beneficiary_id,
+                site_id=subject.site_id,
+                channel_id=subject.channel_id,
+                level=assessment.level,
+                route=assessment.route,
+                reasons=_reasons(assessment),
+                inbox_id=message.id if message is not None else None,
+                at=message.received_at if message is not None else self._now,
+            )
+        )
+
+    def _task(self, subject: Subject, effect: fx.RaiseTask, message: Message | None) -> dict[str, Any]:
+        once = {
+            "day": self._now.date().isoformat(),
+            "session": f"s{subject.session_id}",
+            "ever": "ever",
+            "message": f"m{message.id}" if message is not None else f"t{math.floor(self._now.timestamp())}",
+        }[effect.once_per]
+        return {
+            "id": self._database.new_id(),
+            "key": f"{effect.kind}/{subject.contact_id}/{once}",
+            "contact_id": subject.contact_id,
+            "beneficiary_id": subject.beneficiary_id,
+            "site_id": subject.site_id or None,
+            "kind": effect.kind,
+            "state": "open",
+            "created_at": self._now,
+            "due_at": self._now + timedelta(hours=effect.due_hours),
+        }
+
+    def _keep(self, subject: Subject, effect: fx.KeepProgress, message: Message | None) -> None:
+        if subject.session_id is None:
+            return
+        subject.progress = effect.progress
+        self._sessions.setdefault(subject.session_id, {}).update(
+            progress=effect.progress.to_json(),
+            due_at=effect.due_at,
+            timer=effect.timer if effect.due_at is not None else None,
+            timer_step=effect.progress.step,
+            **({"answered_at": self._now} if message is not None else {}),
+        )
+
+    def _end(self, subject: Subject, effect: fx.EndSession) -> None:
+        if subject.session_id is None:
+            return
+        self._sessions.setdefault(subject.session_id, {}).update(
+            progress=effect.progress.to_json(),
+            state=effect.state,
+            ended_at=self._now,
+            due_at=None,
+            timer=None,
+        )
+        if subject.beneficiary_id is not None:
+            self._missed[subject.beneficiary_id] = effect.state
+        subject.progress, subject.session_id = None, None
+
+    # --- writing ---
+
+    async def write(self, connection: AsyncConnection) -> dict[int, int]:
+        """All rows, in an order in which every reference already stands. Gives the open alert of each contact."""
+        database = self._database
+        await database.insert_rows(connection, t.inbox, self._inbox)
+        alerts: dict[int, int] = {}
+        if self._dangers:
+            alerts = await open_or_join(database, connection, self._dangers, self._now, base_url=self._base_url)
+        await self._write_contacts(connection)
+        await self._write_sessions(connection)
+        await database.insert_rows(connection, t.answer, self._answers)
+        await database.insert_rows(
+            connection,
+            t.assessment,
+            [
+                row | {"alert_id": alerts.get(row["contact_id"]) if alerting else None}
+                for row, alerting in self._assessments
+            ],
+        )
+        if self._outbox:
+            for row in self._outbox:
+                row["alert_id"] = alerts.get(row["contact_id"]) if row["purpose"] == "crisis" else None
+            await database.insert_rows(connection, t.outbox, self._outbox)
+            signal(connection, "outbox")
+        if self._tasks:
+            statement = database.insert(t.follow_up).on_conflict_do_nothing(index_elements=["key"])
+            await connection.execute(statement, self._tasks)
+        if self._inbox or self._tasks:
+            signal(connection, "messages")
+        return alerts
+
+    async def _write_contacts(self, connection: AsyncConnection) -> None:
+        for columns, group in _grouped(self._contacts):
+            await connection.execute(_update(t.contact, columns), group)
+        if self._languages:
+            rows = [{"key": number, "v_language": language} for number, language in self._languages.items()]
+            await connection.execute(_update(t.beneficiary, ("language",)), rows)
+        for state, value in (("done", sa.literal(0)), ("expired", t.beneficiary.c.missed + 1)):
+            chosen = [number for number, ended in self._missed.items() if ended == state]
+            if chosen:
+                await connection.execute(
+                    sa.update(t.beneficiary).where(t.beneficiary.c.id.in_(_padded(chosen))).values(missed=value)
+                )
+
+    async def _write_sessions(self, connection: AsyncConnection) -> None:
+        for columns, group in _grouped(self._sessions):
+            await connection.execute(_update(t.session, columns), group)
+
+
+def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "channel_id": message.channel_id,
+        "provider_id": message.provider_id,
+        "contact_id": subject.contact_id,
+        "text": message.text,
+        "media": message.media,
+        "received_at": message.received_at,
+        "state": "handled" if message.reason is None else "set_aside",
+        "reason": message.reason,
+        "level": int(level),
+    }
+
+
+def _reasons(assessment: fx.Assessment) -> list[dict[str, str]]:
+    return [{"code": reason.code, "detail": reason.detail} for reason in assessment.reasons]
+
+
+def _is_same_reading(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    keys = ("inbox_id", "contact_id", "level", "route", "reasons")
+    return one["inbox_id"] is not None and all(one[key] == other[key] for key in keys)
+
+
+def _grouped(changes: Mapping[int, Mapping[str, Any]]) -> list[tuple[tuple[str, ...], list[dict[str, Any]]]]:
+    """Updates that touch the same columns share one executemany."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for number, values in changes.items():
+        columns = tuple(sorted(values))
+        if columns:
+            groups.setdefault(columns, []).append(
+                {"key": number} | {f"v_{column}": values[column] for column in columns}
+            )
+    return list(groups.items())
+
+
+@lru_cache(maxsize=256)
+def _update(table: sa.Table, columns: tuple[str, ...]) -> sa.Update:
+    return (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("key"))
+        .values({column: sa.bindparam(f"v_{column}", type_=table.c[column].type) for column in columns})
+    )

@@ -1,0 +1,202 @@
+"""What comes in: stored, understood and answered in one transaction that many share, before the gateway gets its 200.
+
+A message whose turn raises is stored all the same, set aside with its reason, read for danger, and put before a human;
+nothing waits behind it. Duplicates are recognised by the gateway's own id, never by their content.
+"""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import effects as fx
+from bot.distress import Reader
+from bot.turn import take_turn
+from channels.base import IncomingMessage
+from content.schema import Level, Pack
+from scheduler.apply import Changes, Message, Subject, load_sites, load_subjects, stranger
+from store import tables as t
+from store.database import Clock, Database, is_unreachable
+from store.groups import GroupWriter
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified message on its way in."""
+
+    channel_id: int
+    message: IncomingMessage
+    received_at: datetime
+    address_index: bytes
+
+
+class Inbox:
+    """The service's ear. `accept` returns once the message and all that follows from it are on disk."""
+
+    def __init__(
+        self,
+        database: Database,
+        pack: Pack,
+        reader: Reader,
+        clock: Clock,
+        *,
+        base_url: str = "",
+        most: int = 100,
+    ) -> None:
+        self._database = database
+        self._pack = pack
+        self._reader = reader
+        self._clock = clock
+        self._base_url = base_url
+        self._group: GroupWriter[Arrival, bool] = GroupWriter(self._handle, most=most, is_shared_fault=is_unreachable)
+        self.counts = {"accepted": 0, "duplicate": 0, "set_aside": 0, "danger": 0}
+
+    async def accept(self, channel_id: int, message: IncomingMessage, received_at: datetime | None = None) -> bool:
+        """Store and answer one message. False: it was here before. Raises what the database raises when it is away."""
+        arrival = Arrival(channel_id, message, received_at or self._clock(), self._database.keys.index(message.sender))
+        is_new = await self._group.submit(arrival)
+        self.counts["accepted" if is_new else "duplicate"] += 1
+        return is_new
+
+    async def close(self) -> None:
+        await self._group.close()
+
+    async def _handle(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        now = self._clock()
+        try:
+            async with self._database.write() as connection:
+                return await self._handle_within(connection, arrivals, now)
+        except Exception as error:
+            if len(arrivals) > 1 or is_unreachable(error):
+                raise
+            log.exception("a turn could not be written", error=type(error).__name__, where=_where(error))
+            async with self._database.write() as connection:
+                return await self._handle_within(connection, arrivals, now, fault=error)
+
+    async def _handle_within(
+        self,
+        connection: AsyncConnection,
+        arrivals: Sequence[Arrival],
+        now: datetime,
+        *,
+        fault: Exception | None = None,
+    ) -> list[bool]:
+        subjects = await self._gather(connection, arrivals, now)
+        known = await self._known(connection, arrivals)
+        changes = Changes(self._database, self._pack, now, base_url=self._base_url)
+        results: list[bool] = []
+        for arrival in arrivals:
+            mark = (arrival.channel_id, arrival.message.provider_id)
+            results.append(mark not in known)
+            if mark not in known:
+                known.add(mark)
+                self._decide(changes, subjects[arrival.address_index], arrival, now, fault)
+        await changes.write(connection)
+        return results
+
+    async def _gather(
+        self, connection: AsyncConnection, arrivals: Sequence[Arrival], now: datetime
+    ) -> dict[Any, Subject]:
+        indexes = list({arrival.address_index: None for arrival in arrivals})
+        subjects = await load_subjects(connection, self._database, self._pack, now, address_indexes=indexes)
+        unknown = {a.address_index: a for a in arrivals if a.address_index not in subjects}
+        if unknown:
+            await self._meet(connection, list(unknown.values()), now)
+            subjects |= await load_subjects(connection, self._database, self._pack, now, address_indexes=list(unknown))
+        return subjects
+
+    async def _meet(self, connection: AsyncConnection, arrivals: Sequence[Arrival], now: datetime) -> None:
+        """New addresses become contacts; whoever else is meeting them at this moment (another process) may win."""
+        sites = await load_sites(connection)
+        channels = {
+            row.id: row.site_id
+            for row in (await connection.execute(sa.select(t.channel.c.id, t.channel.c.site_id))).all()
+        }
+        rows = []
+        for arrival in arrivals:
+            site_id = channels.get(arrival.channel_id) or next(iter(sites), 0)
+            new = stranger(0, arrival.channel_id, site_id, sites, self._pack, now)
+            rows.append(
+                {
+                    "id": self._database.new_id(),
+                    "channel_id": arrival.channel_id,
+                    "address": arrival.message.sender,
+                    "address_index": arrival.address_index,
+                    "language": new.person.language,
+                    "memory": {},
+                    "created_at": now,
+                }
+            )
+        statement = self._database.insert(t.contact).on_conflict_do_nothing(index_elements=["address_index"])
+        await connection.execute(statement, rows)
+
+    async def _known(self, connection: AsyncConnection, arrivals: Sequence[Arrival]) -> set[tuple[int, str]]:
+        by_channel: dict[int, list[str]] = {}
+        for arrival in arrivals:
+            by_channel.setdefault(arrival.channel_id, []).append(arrival.message.provider_id)
+        known: set[tuple[int, str]] = set()
+        for channel_id, provider_ids in by_channel.items():
+            padded = provider_ids + provider_ids[-1:] * (
+                (1 << (len(provider_ids) - 1).bit_length()) - len(provider_ids)
+            )
+            found = await connection.execute(
+                sa.select(t.inbox.c.provider_id).where(
+                    t.inbox.c.channel_id == channel_id, t.inbox.c.provider_id.in_(padded)
+                )
+            )
+            known.update((channel_id, provider_id) for provider_id in found.scalars())
+        return known
+
+    def _decide(
+        self, changes: Changes, subject: Subject, arrival: Arrival, now: datetime, fault: Exception | None
+    ) -> None:
+        message = Message(
+            id=self._database.new_id(),
+            channel_id=arrival.channel_id,
+            provider_id=arrival.message.provider_id,
+            text=arrival.message.text,
+            media=arrival.message.media,
+            received_at=arrival.received_at,
+        )
+        # The answer goes back the way the message came.
+        subject.channel_id = arrival.channel_id
+        if fault is None:
+            inbound = fx.Inbound(message.id, message.text, message.media, message.received_at)
+            try:
+                turn = take_turn(
+                    inbound, subject.person, subject.progress, subject.memory, self._pack, self._reader, now
+                )
+            except Exception as error:  # noqa: BLE001  whatever it is, the message is kept and a human sees it
+                fault = error
+            else:
+                self.counts["danger"] += turn.assessment.is_danger
+                changes.add(subject, turn.effects, message, turn.memory, level=turn.assessment.level)
+                return
+        self._set_aside(changes, subject, message, fault)
+
+    def _set_aside(self, changes: Changes, subject: Subject, message: Message, fault: Exception) -> None:
+        reason = f"{type(fault).__name__} at {_where(fault)}"  # never str(fault): it may quote the message
+        self.counts["set_aside"] += 1
+        log.error("message set aside", message_id=message.id, reason=reason)
+        try:
+            assessment = self._reader.assess(message.text, subject.person.language, subject.person.languages)
+        except Exception:  # noqa: BLE001  the reader may be what failed; a human reads instead
+            assessment = fx.Assessment(Level.ELEVATED, "distress", (fx.Reason("set_aside"),))
+        effects: list[fx.Effect] = [fx.RaiseTask("set_aside", due_hours=1, once_per="message")]
+        if assessment.level >= Level.ELEVATED:
+            effects.append(fx.RaiseAlert(assessment))
+        changes.add(subject, effects, replace(message, reason=reason[:500]), level=assessment.level)
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return "?"
+    return f"{frames[-1].name}:{frames[-1].lineno}"
