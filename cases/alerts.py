@@ -1,0 +1,294 @@
+"""Alerts: opened or joined in the transaction of the message that caused them. (Their later life: ladder, handling.)"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cases import rules
+from cases.hours import Hours
+from cases.rules import AlertRuleError
+from cases.telling import Duty, Notice, event_row, gather_duty, tell
+from content.schema import Level, Route
+from store import tables
+from store.database import Database, signal
+
+_OWNER_TOLD_EVERY = timedelta(minutes=2)
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """One signal that a human must act on. `reasons` are {"code", "detail"}, never the message itself."""
+
+    contact_id: int
+    beneficiary_id: int | None
+    site_id: int
+    channel_id: int
+    level: Level
+    route: Route
+    reasons: list[dict[str, Any]]
+    inbox_id: int | None
+    at: datetime
+
+    def as_data(self, **more: Any) -> dict[str, Any]:
+        return {
+            "level": int(self.level),
+            "route": self.route,
+            "reasons": self.reasons,
+            "inbox_id": self.inbox_id,
+            "received_at": tables.to_ms(self.at),
+            **more,
+        }
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a batch comes to: rows to write and staff to tell."""
+
+    alert_ids: dict[int, int] = field(default_factory=dict)  # contact → alert
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+
+async def open_or_join(
+    database: Database,
+    connection: AsyncConnection,
+    dangers: Sequence[Danger],
+    now: datetime,
+    *,
+    base_url: str = "",
+) -> dict[int, int]:
+    """Open an alert for each contact in danger, or join the one that is not closed: contact id → alert id.
+
+    In the caller's transaction. Machines raise and never lower. Staff on call are told at once, without the text.
+    """
+    if not dangers:
+        return {}
+    by_contact: defaultdict[int, list[Danger]] = defaultdict(list)
+    for danger in dangers:
+        by_contact[danger.contact_id].append(danger)
+    duty = await gather_duty(connection, {danger.site_id for danger in dangers})
+    written = _Written()
+    waiting = dict(by_contact)
+    for _ in range(_ROUNDS):
+        # A second process may open an alert for the same contact between our look and our insert: then we look again.
+        await _join(database, connection, duty, waiting, written, now)
+        waiting = {c: ds for c, ds in waiting.items() if c not in written.alert_ids}
+        if not waiting:
+            break
+        await _open(database, connection, duty, waiting, written, now)
+        waiting = {c: ds for c, ds in waiting.items() if c not in written.alert_ids}
+        if not waiting:
+            break
+    else:
+        raise RuntimeError(f"no alert could be opened for contacts {sorted(waiting)}")
+    told = await tell(database, connection, duty, written.notices, now, base_url)
+    await database.insert_rows(connection, tables.alert_event, written.events + told)
+    signal(connection, "alerts")
+    return written.alert_ids
+
+
+async def _open(
+    database: Database,
+    connection: AsyncConnection,
+    duty: Duty,
+    waiting: dict[int, list[Danger]],
+    written: _Written,
+    now: datetime,
+) -> None:
+    codes = await _fresh_codes(connection, len(waiting))
+    rows = {
+        contact_id: _new_alert(database.new_id(), code, dangers, duty, now)
+        for code, (contact_id, dangers) in zip(codes, waiting.items(), strict=True)
+    }
+    statement = (
+        database.insert(tables.alert)
+        .values(list(rows.values()))
+        .on_conflict_do_nothing()
+        .returning(tables.alert.c.contact_id)
+    )
+    for contact_id in (await connection.execute(statement)).scalars().all():
+        row, dangers = rows[contact_id], waiting[contact_id]
+        written.alert_ids[contact_id] = row["id"]
+        written.events.append(event_row(row["id"], now, "opened", dangers[0].as_data()))
+        written.events += [event_row(row["id"], now, "joined", d.as_data()) for d in dangers[1:]]
+        step = rules.first_step(
+            Level(row["level"]), duty.rungs(row["site_id"], row["route"], now), now, _hours(duty, row)
+        )
+        written.notices.append(_notice(row, dangers[-1].channel_id, step.tell, row["due_at"]))
+
+
+def _new_alert(alert_id: int, code: str, dangers: Sequence[Danger], duty: Duty, now: datetime) -> dict[str, Any]:
+    first = dangers[0]
+    joined = rules.Joined(first.level, first.route, is_raised=False)
+    for danger in dangers[1:]:
+        joined = rules.join(joined.level, joined.route, danger.level, danger.route)
+    hours = duty.sites[first.site_id].hours
+    step = rules.first_step(joined.level, duty.rungs(first.site_id, joined.route, now), now, hours)
+    return {
+        "id": alert_id,
+        "code": code,
+        "contact_id": first.contact_id,
+        "beneficiary_id": first.beneficiary_id,
+        "site_id": first.site_id,
+        "level": int(joined.level),
+        "route": joined.route,
+        "machine_level": int(joined.level),
+        "state": "open",
+        "rung": step.rung,
+        "owner_id": None,
+        "opened_at": now,
+        "target_at": rules.target_at(joined.level, now, hours),
+        "due_at": step.due_at,
+        "messages": len(dangers),
+    }
+
+
+async def _fresh_codes(connection: AsyncConnection, count: int) -> list[str]:
+    codes: set[str] = set()
+    while len(codes) < count:
+        drawn = {rules.new_code() for _ in range(count - len(codes))} - codes
+        taken = await connection.execute(sa.select(tables.alert.c.code).where(tables.alert.c.code.in_(drawn)))
+        codes |= drawn - set(taken.scalars())
+    return list(codes)
+
+
+async def _join(
+    database: Database,
+    connection: AsyncConnection,
+    duty: Duty,
+    waiting: dict[int, list[Danger]],
+    written: _Written,
+    now: datetime,
+) -> None:
+    alerts = await _unclosed(database, connection, waiting)
+    if not alerts:
+        return
+    await _add_sites(connection, duty, {row["site_id"] for row in alerts})
+    told_lately = await _told_lately(connection, [a["id"] for a in alerts if a["owner_id"] is not None], now)
+    updates = [_joined(row, waiting[row["contact_id"]], duty, written, told_lately, now) for row in alerts]
+    a = tables.alert
+    await connection.execute(
+        sa.update(a)
+        .where(a.c.id == sa.bindparam("alert_id"))
+        .values(
+            level=sa.bindparam("new_level"),
+            route=sa.bindparam("new_route"),
+            machine_level=sa.bindparam("new_machine_level"),
+            target_at=sa.bindparam("new_target_at"),
+            due_at=sa.bindparam("new_due_at"),
+            messages=a.c.messages + sa.bindparam("more"),
+        ),
+        updates,
+    )
+
+
+def _joined(
+    row: dict[str, Any],
+    dangers: Sequence[Danger],
+    duty: Duty,
+    written: _Written,
+    told_lately: Collection[int],
+    now: datetime,
+) -> dict[str, Any]:
+    """Fold the dangers into the alert `row` (which is updated in place); the parameters of its UPDATE."""
+    hours = _hours(duty, row)
+    written.alert_ids[row["contact_id"]] = row["id"]
+    raised = False
+    for danger in dangers:
+        joined = rules.join(Level(row["level"]), row["route"], danger.level, danger.route)
+        row["level"], row["route"] = int(joined.level), joined.route
+        row["machine_level"] = max(row["machine_level"], int(danger.level))
+        raised = raised or joined.is_raised
+        kind = "raised" if joined.is_raised else "joined"
+        written.events.append(event_row(row["id"], now, kind, danger.as_data()))
+    if raised:
+        row["target_at"] = min(row["target_at"], rules.target_at(Level(row["level"]), now, hours))
+        due = rules.climbs_at(Level(row["level"]), now, hours)
+        if row["state"] == "taken":
+            due = rules.may_rest_until(Level(row["level"]), now, row["target_at"], hours)
+        row["due_at"] = min(row["due_at"] or due, due)
+    _tell_of_join(row, dangers[-1].channel_id, raised, row["id"] in told_lately, written)
+    return {
+        "alert_id": row["id"],
+        "new_level": row["level"],
+        "new_route": row["route"],
+        "new_machine_level": row["machine_level"],
+        "new_target_at": row["target_at"],
+        "new_due_at": row["due_at"],
+        "more": len(dangers),
+    }
+
+
+def _tell_of_join(row: dict[str, Any], channel_id: int, raised: bool, told_lately: bool, written: _Written) -> None:
+    """A raise is told again at once. Without one the owner hears of new messages, but not of each in a flood."""
+    if row["state"] == "taken":
+        if raised or not told_lately:
+            whom: set[rules.Told] = {"owner"}
+            if raised and row["level"] == Level.IMMINENT:
+                whom.add("supervisors")
+            written.notices.append(_notice(row, channel_id, frozenset(whom), row["due_at"], is_joined=True))
+    elif raised:
+        whom_at_once = rules.pace_of(Level(row["level"])).at_once
+        written.notices.append(_notice(row, channel_id, whom_at_once, row["due_at"]))
+
+
+async def _unclosed(
+    database: Database, connection: AsyncConnection, contact_ids: Iterable[int]
+) -> list[dict[str, Any]]:
+    a = tables.alert
+    statement = sa.select(a).where(a.c.contact_id.in_(list(contact_ids)), a.c.state != "closed").order_by(a.c.id)
+    if database.kind == "postgresql":
+        statement = statement.with_for_update()
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def _add_sites(connection: AsyncConnection, duty: Duty, site_ids: Collection[int]) -> None:
+    """An alert stays with the site it was opened at, even if its person has moved to another since."""
+    missing = set(site_ids) - set(duty.sites)
+    if missing:
+        more = await gather_duty(connection, missing)
+        duty.sites.update(more.sites)
+        duty.entries.extend(more.entries)
+
+
+async def _told_lately(connection: AsyncConnection, alert_ids: Sequence[int], now: datetime) -> set[int]:
+    if not alert_ids:
+        return set()
+    e = tables.alert_event
+    statement = sa.select(e.c.alert_id).where(
+        e.c.alert_id.in_(alert_ids), e.c.kind == "owner_told", e.c.at > now - _OWNER_TOLD_EVERY
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+def _hours(duty: Duty, row: dict[str, Any]) -> Hours:
+    return duty.sites[row["site_id"]].hours
+
+
+def _notice(
+    row: dict[str, Any], channel_id: int, whom: frozenset[rules.Told], by: datetime, *, is_joined: bool = False
+) -> Notice:
+    return Notice(
+        alert_id=row["id"],
+        code=row["code"],
+        level=Level(row["level"]),
+        route=row["route"],
+        site_id=row["site_id"],
+        channel_id=channel_id,
+        contact_id=row["contact_id"],
+        rung=row["rung"],
+        owner_id=row["owner_id"],
+        tell=whom,
+        by=by,
+        is_joined=is_joined,
+    )
+
+
+__all__ = ["AlertRuleError", "Danger", "open_or_join"]

@@ -1,0 +1,254 @@
+"""Telling staff of an alert: who they are, the neutral words, and the outbox rows. Never a text, name or number."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cases import rota
+from cases.hours import Hours
+from cases.rules import Told
+from content.schema import Level
+from store import tables
+from store.database import Database, signal
+from store.queue import outgoing_row
+
+log = structlog.get_logger()
+
+# Neutral on purpose: the phone it arrives on may lie on a table (DOMAIN §3.2 rule d, §5.3).
+NOTICES: Mapping[str, str] = {
+    "en": "Hujambo: alert {code} {level} at {site}. Please take it by {by}. {link}",
+    "fr": "Hujambo : alerte {code} {level}, site {site}. Merci de la prendre avant {by}. {link}",
+    "sw": "Hujambo: tahadhari {code} {level}, kituo {site}. Tafadhali ichukue kabla ya {by}. {link}",
+}
+OWNER_NOTICES: Mapping[str, str] = {
+    "en": "Hujambo: new message in alert {code} {level} at {site}. {link}",
+    "fr": "Hujambo : nouveau message, alerte {code} {level}, site {site}. {link}",
+    "sw": "Hujambo: ujumbe mpya, tahadhari {code} {level}, kituo {site}. {link}",
+}
+LEVELS: Mapping[str, Mapping[Level, str]] = {
+    "en": {Level.PRACTICAL: "PRACTICAL", Level.ELEVATED: "ELEVATED", Level.HIGH: "HIGH", Level.IMMINENT: "IMMINENT"},
+    "fr": {Level.PRACTICAL: "PRATIQUE", Level.ELEVATED: "SOUTENU", Level.HIGH: "URGENT", Level.IMMINENT: "IMMINENT"},
+    "sw": {Level.PRACTICAL: "KAWAIDA", Level.ELEVATED: "KATI", Level.HIGH: "JUU", Level.IMMINENT: "DHARURA"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    id: int
+    code: str
+    hours: Hours
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One telling to be done: which alert, and everything that decides who hears of it and in which words."""
+
+    alert_id: int
+    code: str
+    level: Level
+    route: str
+    site_id: int
+    channel_id: int
+    contact_id: int
+    rung: int
+    owner_id: int | None
+    tell: frozenset[Told]
+    by: datetime
+    is_joined: bool = False
+
+
+@dataclass(slots=True)
+class Duty:
+    """The rota, staff and sites that a batch of alerts needs, gathered once."""
+
+    sites: dict[int, Site] = field(default_factory=dict)
+    entries: list[rota.Entry] = field(default_factory=list)
+    members: list[rota.Member] = field(default_factory=list)
+    languages: dict[int, str] = field(default_factory=dict)
+
+    def rungs(self, site_id: int, route: str, now: datetime) -> list[int]:
+        """A report about staff has no ladder of the site: its focal points are one rung that is told again."""
+        return [] if route == "misconduct" else rota.rungs(self.entries, self.members, site_id, now)
+
+
+async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) -> Duty:
+    s, r, staff = tables.site, tables.rota, tables.staff
+    sites = await connection.execute(
+        sa.select(s.c.id, s.c.code, s.c.staffed, s.c.time_zone).where(s.c.id.in_(site_ids))
+    )
+    entries = await connection.execute(
+        sa.select(r.c.site_id, r.c.rung, r.c.staff_id, r.c.starts_at, r.c.ends_at).where(r.c.site_id.in_(site_ids))
+    )
+    has_address = sa.or_(staff.c.phone_index.is_not(None), staff.c.email.is_not(None))
+    members = (
+        await connection.execute(
+            sa.select(
+                staff.c.id, staff.c.role, staff.c.site_ids, staff.c.languages, has_address.label("is_reachable")
+            ).where(staff.c.disabled_at.is_(None))
+        )
+    ).all()
+    return Duty(
+        sites={row.id: Site(row.id, row.code, Hours(row.staffed, row.time_zone)) for row in sites},
+        entries=[rota.Entry(*row) for row in entries],
+        members=[rota.Member(m.id, m.role, tuple(m.site_ids), is_reachable=bool(m.is_reachable)) for m in members],
+        languages={m.id: next((x for x in m.languages if x in NOTICES), "en") for m in members},
+    )
+
+
+def notice_text(notice: Notice, site: Site, language: str, base_url: str, now: datetime) -> str:
+    """The words of one notice. The time is the site's own, with the day when it is not today."""
+    local, today = site.hours.local(notice.by), site.hours.local(now)
+    by = f"{local:%H:%M}" if local.date() == today.date() else f"{local:%d/%m %H:%M}"
+    template = (OWNER_NOTICES if notice.is_joined else NOTICES)[language]
+    link = f"{base_url.rstrip('/')}/console/alerts/{notice.code}" if base_url else ""
+    level = LEVELS[language].get(notice.level, notice.level.name)
+    return template.format(code=notice.code, level=level, site=site.code, by=by, link=link).strip()
+
+
+async def tell(
+    database: Database,
+    connection: AsyncConnection,
+    duty: Duty,
+    notices: Sequence[Notice],
+    now: datetime,
+    base_url: str,
+) -> list[dict[str, Any]]:
+    """Queue the SMS and e-mails of all notices; the alert events that record them are returned, to be inserted.
+
+    An alert that nobody could be told of leaves an event, a task for whoever looks next, and an error in the log.
+    """
+    if not notices:
+        return []
+    told = {
+        notice.alert_id: rota.whom_to_tell(
+            notice.tell, notice.rung, notice.owner_id, notice.route, notice.site_id, duty.entries, duty.members, now
+        )
+        for notice in notices
+    }
+    addresses = await _addresses(connection, {staff_id for ids in told.values() for staff_id in ids})
+    email = await _email_channel(connection, addresses)
+    outgoing, events, unheard = [], [], []
+    for notice in notices:
+        sent: list[int] = []
+        for staff_id in told[notice.alert_id]:
+            has_phone, has_email = addresses.get(staff_id, (False, False))
+            through = [notice.channel_id] * has_phone + [email] * (has_email and email is not None)
+            text = notice_text(notice, duty.sites[notice.site_id], duty.languages[staff_id], base_url, now)
+            outgoing += [
+                outgoing_row(
+                    message_id=database.new_id(),
+                    purpose="staff_alert",
+                    channel_id=channel_id,
+                    now=now,
+                    text=text,
+                    staff_id=staff_id,
+                    alert_id=notice.alert_id,
+                )
+                for channel_id in through
+                if channel_id is not None
+            ]
+            sent += [staff_id] * bool(through)
+        kind = "owner_told" if notice.is_joined else "told"
+        if not sent:
+            kind = "nobody_on_call"
+            unheard.append(notice)
+        data = {"staff": sent, "rung": notice.rung, "without_address": sorted({*told[notice.alert_id]} - {*sent})}
+        events.append(event_row(notice.alert_id, now, kind, data))
+    await database.insert_rows(connection, tables.outbox, outgoing)
+    if outgoing:
+        signal(connection, "outbox")
+    await _task_for_unheard(database, connection, unheard, now)
+    return events
+
+
+async def _addresses(connection: AsyncConnection, staff_ids: Collection[int]) -> dict[int, tuple[bool, bool]]:
+    if not staff_ids:
+        return {}
+    s = tables.staff
+    found = await connection.execute(
+        sa.select(s.c.id, s.c.phone_index.is_not(None), s.c.email.is_not(None)).where(s.c.id.in_(staff_ids))
+    )
+    return {row[0]: (bool(row[1]), bool(row[2])) for row in found}
+
+
+async def _email_channel(connection: AsyncConnection, addresses: Mapping[int, tuple[bool, bool]]) -> int | None:
+    if not any(has_email for _, has_email in addresses.values()):
+        return None
+    c = tables.channel
+    found = sa.select(sa.func.min(c.c.id)).where(c.c.kind == "email", c.c.state == "active")
+    channel_id: int | None = (await connection.execute(found)).scalar()
+    return channel_id
+
+
+async def _task_for_unheard(
+    database: Database, connection: AsyncConnection, unheard: Iterable[Notice], now: datetime
+) -> None:
+    rows = [
+        follow_up_row(
+            database,
+            f"nobody/{n.alert_id}",
+            "nobody_on_call",
+            now,
+            now,
+            contact_id=n.contact_id,
+            alert_id=n.alert_id,
+            site_id=n.site_id,
+        )
+        for n in unheard
+    ]
+    for row in rows:
+        log.error("alert_reached_nobody", alert_id=row["alert_id"], site_id=row["site_id"])
+    await add_follow_ups(database, connection, rows)
+
+
+def event_row(
+    alert_id: int,
+    at: datetime,
+    kind: str,
+    data: Mapping[str, Any],
+    staff_id: int | None = None,
+    note: str | None = None,
+) -> dict[str, Any]:
+    """One `alert_event` row, always with the same columns."""
+    return {"alert_id": alert_id, "at": at, "kind": kind, "staff_id": staff_id, "data": dict(data), "note": note}
+
+
+def follow_up_row(
+    database: Database,
+    key: str,
+    kind: str,
+    now: datetime,
+    due_at: datetime,
+    *,
+    contact_id: int | None = None,
+    beneficiary_id: int | None = None,
+    alert_id: int | None = None,
+    site_id: int | None = None,
+    staff_id: int | None = None,
+    note: str | None = None,
+) -> dict[str, Any]:
+    """One `follow_up` row, open. `key` names the task: a second one of the same key does nothing."""
+    return {
+        "id": database.new_id(),
+        "key": key,
+        "contact_id": contact_id,
+        "beneficiary_id": beneficiary_id,
+        "alert_id": alert_id,
+        "site_id": site_id,
+        "staff_id": staff_id,
+        "kind": kind,
+        "note": note,
+        "state": "open",
+        "created_at": now,
+        "due_at": due_at,
+    }
+
+
+async def add_follow_ups(database: Database, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(database.insert(tables.follow_up).on_conflict_do_nothing(index_elements=["key"]), rows)

@@ -1,0 +1,178 @@
+"""Opening and joining alerts: one per person, told at once, never lowered by a machine, and without the text."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cases.alerts import Danger, open_or_join
+from content.schema import Level
+from store import tables
+from store.database import Database
+from tests.builders import a_beneficiary, a_channel, a_contact, a_site, a_staff_member, on_rota, rows
+from tests.conftest import NOW
+
+
+class World:
+    """A site with a rota of three rungs, one person and a channel."""
+
+    person: int | None
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.person = database, None
+
+    async def build(self, **site: Any) -> "World":
+        db = self.database
+        self.site = await a_site(db, code="KISIMA", **site)
+        self.channel = await a_channel(db)
+        self.contact = await a_contact(db, self.channel)
+        self.person = await a_beneficiary(db, self.site, self.contact)
+        self.first = await a_staff_member(db, name="First")
+        self.second = await a_staff_member(db, name="Second", role="caseworker")
+        self.boss = await a_staff_member(db, name="Boss", role="supervisor")
+        for rung, staff_id in enumerate((self.first, self.second, self.boss), 1):
+            await on_rota(db, self.site, staff_id, rung)
+        return self
+
+    def danger(self, level: Level = Level.HIGH, **values: Any) -> Danger:
+        base = Danger(
+            self.contact,
+            self.person,
+            self.site,
+            self.channel,
+            level,
+            "self_harm",
+            [{"code": "list", "detail": "wish to die"}],
+            None,
+            NOW,
+        )
+        return replace(base, **values)
+
+    async def raise_(self, *dangers: Danger, now: Any = NOW, base_url: str = "") -> dict[int, int]:
+        async with self.database.write() as connection:
+            return await open_or_join(self.database, connection, dangers, now, base_url=base_url)
+
+    async def alert(self) -> Any:
+        (alert,) = await rows(self.database, tables.alert)
+        return alert
+
+    async def events(self) -> list[str]:
+        return [event.kind for event in await rows(self.database, tables.alert_event)]
+
+    async def told(self, since: int = 0) -> list[int]:
+        return [row.staff_id for row in (await rows(self.database, tables.outbox))[since:]]
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await World(database).build()
+
+
+async def test_a_danger_opens_an_alert_and_tells_the_first_rung_without_the_text(world: World) -> None:
+    opened = await world.raise_(world.danger(), base_url="https://h.example/")
+    alert = await world.alert()
+    assert opened == {world.contact: alert.id}
+    assert (alert.level, alert.route, alert.state, alert.rung, alert.messages) == (3, "self_harm", "open", 1, 1)
+    assert alert.target_at == NOW + timedelta(minutes=60)
+    assert alert.due_at == NOW + timedelta(minutes=15)
+    (sent,) = await rows(world.database, tables.outbox)
+    assert (sent.staff_id, sent.purpose, sent.alert_id, sent.channel_id, sent.contact_id) == (
+        world.first,
+        "staff_alert",
+        alert.id,
+        world.channel,
+        None,
+    )
+    assert sent.text == (
+        f"Hujambo: alert {alert.code} HIGH at KISIMA. Please take it by 12:15."
+        f" https://h.example/console/alerts/{alert.code}"
+    )
+    assert await world.events() == ["opened", "told"]
+
+
+async def test_an_imminent_alert_is_told_to_the_first_rung_and_the_supervisor_together(world: World) -> None:
+    await world.raise_(world.danger(Level.IMMINENT))
+    assert await world.told() == [world.first, world.boss]
+
+
+async def test_a_milder_message_joins_and_lowers_nothing(world: World) -> None:
+    first = await world.raise_(world.danger())
+    again = await world.raise_(world.danger(Level.PRACTICAL, route="practical"), now=NOW + timedelta(minutes=1))
+    alert = await world.alert()
+    assert again == first
+    assert (alert.level, alert.route, alert.messages) == (3, "self_harm", 2)
+    assert alert.due_at == NOW + timedelta(minutes=15)
+    assert await world.events() == ["opened", "told", "joined"]
+
+
+async def test_a_worse_message_raises_shortens_the_target_and_tells_again(world: World) -> None:
+    await world.raise_(world.danger(Level.ELEVATED, route="distress"))
+    later = NOW + timedelta(minutes=30)
+    await world.raise_(world.danger(Level.IMMINENT), now=later)
+    alert = await world.alert()
+    assert (alert.level, alert.machine_level, alert.route) == (4, 4, "self_harm")
+    assert alert.target_at == later + timedelta(minutes=15)
+    assert alert.due_at == later + timedelta(minutes=5)
+    assert await world.told() == [world.first, world.first, world.boss]
+    assert await world.events() == ["opened", "told", "raised", "told"]
+
+
+async def test_several_dangers_of_one_person_in_one_batch_are_one_alert(world: World) -> None:
+    other = await a_contact(world.database, world.channel)
+    opened = await world.raise_(
+        world.danger(Level.ELEVATED, route="distress"),
+        world.danger(contact_id=other, beneficiary_id=None),
+        world.danger(Level.IMMINENT),
+    )
+    found = {a.contact_id: (a.level, a.messages, a.beneficiary_id) for a in await rows(world.database, tables.alert)}
+    assert found == {world.contact: (4, 2, world.person), other: (3, 1, None)}
+    assert set(opened) == {world.contact, other}
+
+
+async def test_no_dangers_are_no_statement(world: World) -> None:
+    assert await world.raise_() == {}
+
+
+async def test_an_empty_rota_tells_the_supervisors_coordinators_and_administrators_of_the_site(
+    database: Database,
+) -> None:
+    world = World(database)
+    world.site, other = await a_site(database), await a_site(database)
+    world.channel = await a_channel(database)
+    world.contact = await a_contact(database, world.channel)
+    world.person = await a_beneficiary(database, world.site, world.contact)
+    here = [await a_staff_member(database, role=r, site_ids=[world.site]) for r in ("supervisor", "admin")]
+    await a_staff_member(database, role="coordinator", site_ids=[other])
+    await a_staff_member(database, role="caseworker", site_ids=[world.site])
+    await world.raise_(world.danger())
+    assert await world.told() == here
+
+
+async def test_an_alert_nobody_can_hear_is_open_due_and_a_task(database: Database) -> None:
+    world = World(database)
+    world.site, world.channel = await a_site(database), await a_channel(database)
+    world.contact = await a_contact(database, world.channel)
+    await world.raise_(world.danger(beneficiary_id=None))
+    assert await world.events() == ["opened", "nobody_on_call"]
+    assert (await world.alert()).due_at == NOW + timedelta(minutes=15)
+    (task,) = await rows(database, tables.follow_up)
+    assert (task.kind, task.site_id, task.state) == ("nobody_on_call", world.site, "open")
+
+
+async def test_staff_with_an_e_mail_address_get_one_where_e_mail_is_set_up(world: World) -> None:
+    email = await a_channel(world.database, kind="email")
+    await a_channel(world.database, kind="email", state="disabled")
+    reader = await a_staff_member(world.database, phone=None, email="reader@example.org", languages=["fr"])
+    await on_rota(world.database, world.site, reader, 1)
+    await world.raise_(world.danger())
+    sent = {(r.staff_id, r.channel_id): r.text for r in await rows(world.database, tables.outbox)}
+    alert = await world.alert()
+    assert set(sent) == {(world.first, world.channel), (reader, email)}
+    assert sent[reader, email] == f"Hujambo : alerte {alert.code} URGENT, site KISIMA. Merci de la prendre avant 12:15."
+
+
+async def test_a_report_about_staff_is_told_to_the_focal_points_only(world: World) -> None:
+    focal = await a_staff_member(world.database, role="focal_point", site_ids=[await a_site(world.database)])
+    await world.raise_(world.danger(Level.IMMINENT, route="misconduct"))
+    assert await world.told() == [focal]
