@@ -1,0 +1,248 @@
+"""From entries to the schema's values: check-ins, their texts, and how a language is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast, get_args
+
+from content.schema import (
+    ROUTES,
+    Checkin,
+    Level,
+    Option,
+    Question,
+    QuestionKind,
+    QuestionText,
+    Route,
+    SignalList,
+    Words,
+)
+from content.source import Desk, Entry
+
+_LEVELS = tuple(level.word for level in Level)
+_KINDS: tuple[str, ...] = get_args(QuestionKind)
+_CHECKIN_KEYS = (
+    "version", "questions", "languages", "remind_hours", "expire_hours", "source", "private_only",
+    "threshold", "threshold_level", "threshold_route",
+)  # fmt: skip
+_QUESTION_KEYS = (
+    "id", "kind", "options", "minimum", "maximum", "when", "optional",
+    "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route",
+)  # fmt: skip
+_LISTS = ("negations", "harmless", "third_person", "past", "yes", "no", "fine", "names", "ages")
+_COMMANDS = ("stop", "start", "help", "call_me")
+WORD_KEYS = (*_LISTS, "signals", "spellings", "numbers", "commands")
+
+EMPTY_WORDS = Words(
+    signals=(), negations=(), harmless=(), third_person=(), past=(), spellings={}, yes=(), no=(), numbers={}, fine=(),
+    commands={}, names=(),
+)  # fmt: skip
+
+
+def _level(desk: Desk, entry: Entry | None) -> Level:
+    return Level.of(desk.one_of(entry, _LEVELS, "none"))
+
+
+def _route(desk: Desk, entry: Entry | None, default: str = "none") -> Route:
+    return cast("Route", desk.one_of(entry, ROUTES, default))
+
+
+# --- check-ins ---
+
+
+def read_checkin(
+    desk: Desk, checkin_id: str, entry: Entry, languages: Sequence[str], places: dict[tuple[str, ...], tuple[str, int]]
+) -> Checkin:
+    """A check-in's structure. `places` learns where each question stands."""
+    keys = desk.mapping(entry, _CHECKIN_KEYS, required=("version", "questions"))
+    questions = []
+    for item in desk.items(keys.get("questions")):
+        question = _question(desk, item)
+        if ("question", checkin_id, question.id) in places:
+            desk.fault(item.place, f"two questions are called {question.id!r}")
+        places["question", checkin_id, question.id] = item.place
+        questions.append(question)
+    if "questions" in keys and not questions:
+        desk.fault(keys["questions"].place, "a check-in needs at least one question")
+    offered = desk.words(keys.get("languages")) or tuple(languages)
+    for language in offered:
+        if language not in languages:
+            desk.fault(keys["languages"].place, f"language {language!r} is not one of this pack")
+    remind, expire = desk.number(keys.get("remind_hours"), 24), desk.number(keys.get("expire_hours"), 48)
+    checkin = Checkin(
+        id=checkin_id,
+        version=desk.word(keys.get("version")),
+        questions=tuple(questions),
+        languages=offered,
+        remind_hours=24 if remind is None else remind,
+        expire_hours=48 if expire is None else expire,
+        source=desk.word(keys.get("source")),
+        private_only=desk.flag(keys.get("private_only")),
+        threshold=desk.number(keys.get("threshold")),
+        threshold_level=_level(desk, keys.get("threshold_level")),
+        threshold_route=_route(desk, keys.get("threshold_route"), "distress"),
+    )
+    if checkin.remind_hours <= 0 or checkin.expire_hours <= checkin.remind_hours:
+        desk.fault(entry.place, "remind_hours must be above 0 and expire_hours above remind_hours")
+    if checkin.threshold is not None and checkin.threshold_level is Level.NONE:
+        desk.fault(keys["threshold"].place, "a threshold needs a threshold_level, or reaching it means nothing")
+    return checkin
+
+
+def _question(desk: Desk, entry: Entry) -> Question:
+    keys = desk.mapping(entry, _QUESTION_KEYS, required=("id", "kind"))
+    options = tuple(_option(desk, item) for item in desk.items(keys.get("options")))
+    question = Question(
+        id=desk.word(keys.get("id")),
+        kind=cast("QuestionKind", desk.one_of(keys.get("kind"), _KINDS, "text")),
+        options=options,
+        minimum=desk.number(keys.get("minimum")),
+        maximum=desk.number(keys.get("maximum")),
+        when={name: desk.words(value) for name, value in desk.mapping(keys["when"]).items()} if "when" in keys else {},
+        optional=desk.flag(keys.get("optional")),
+        alarm_at_least=desk.number(keys.get("alarm_at_least")),
+        alarm_at_most=desk.number(keys.get("alarm_at_most")),
+        alarm_level=_level(desk, keys.get("alarm_level")),
+        alarm_route=_route(desk, keys.get("alarm_route")),
+    )
+    _check_question(desk, entry, question)
+    return question
+
+
+def _check_question(desk: Desk, entry: Entry, question: Question) -> None:
+    values = [option.value for option in question.options]
+    if question.kind == "choice" and len(values) < 2:
+        desk.fault(entry.place, f"question {question.id!r}: a choice needs at least two options")
+    if question.kind not in ("choice", "yesno") and values:
+        desk.fault(entry.place, f"question {question.id!r}: only a choice or yesno has options")
+    if question.kind == "yesno" and not set(values) <= {"yes", "no"}:
+        desk.fault(entry.place, f"question {question.id!r}: the options of a yesno are 'yes' and 'no'")
+    if len(values) != len(set(values)):
+        desk.fault(entry.place, f"question {question.id!r}: an option value is written twice")
+    if question.kind == "scale" and (question.minimum is None or question.maximum is None):
+        desk.fault(entry.place, f"question {question.id!r}: a scale needs a minimum and a maximum")
+    if question.minimum is not None and question.maximum is not None and question.minimum >= question.maximum:
+        desk.fault(entry.place, f"question {question.id!r}: the minimum must be below the maximum")
+    has_alarm = question.alarm_at_least is not None or question.alarm_at_most is not None
+    if has_alarm != (question.alarm_level is not Level.NONE):
+        desk.fault(entry.place, f"question {question.id!r}: an alarm needs both a number and an alarm_level")
+
+
+def _option(desk: Desk, entry: Entry) -> Option:
+    if isinstance(entry.value, str):
+        return Option(desk.word(entry))
+    keys = desk.mapping(entry, ("value", "score", "level", "route"), required=("value",))
+    option = Option(
+        value=desk.word(keys.get("value")),
+        score=desk.number(keys.get("score")),
+        level=_level(desk, keys.get("level")),
+        route=_route(desk, keys.get("route")),
+    )
+    if (option.level is Level.NONE) != (option.route == "none"):
+        desk.fault(entry.place, f"option {option.value!r}: a level and a route go together")
+    return option
+
+
+def read_texts(
+    desk: Desk,
+    entry: Entry,
+    language: str,
+    texts: dict[tuple[str, str, str], QuestionText],
+    places: dict[tuple[str, ...], tuple[str, int]],
+) -> None:
+    """`<language>/checkins.yaml`: check-in → question → text, help and the options' spellings."""
+    for checkin_id, questions in desk.mapping(entry).items():
+        for question_id, item in desk.mapping(questions).items():
+            keys = desk.mapping(item, ("text", "help", "options"), required=("text", "help"))
+            options = desk.mapping(keys["options"]) if "options" in keys else {}
+            texts[checkin_id, question_id, language] = QuestionText(
+                text=desk.word(keys.get("text")),
+                help=desk.word(keys.get("help")),
+                options={value: desk.words(spellings) for value, spellings in options.items()},
+            )
+            places["text", checkin_id, question_id, language] = item.place
+
+
+# --- how a language is read ---
+
+
+def read_words(desk: Desk, entry: Entry, before: Words) -> Words:
+    """One word file laid over what stands already: lists grow; a name under `replace` starts its list anew.
+
+    A signal list with the id of an earlier one adds its phrases to it, or takes its place with `replace: yes`.
+    """
+    keys = dict(desk.mapping(entry, (*WORD_KEYS, *_COMMANDS, "replace")))
+    anew = desk.words(keys.get("replace"))
+    for name in anew:
+        if name not in WORD_KEYS:
+            desk.fault(keys["replace"].place, f"{name!r} cannot be replaced; known: {', '.join(WORD_KEYS)}")
+    blank = {name: getattr(EMPTY_WORDS, name) for name in anew if name in WORD_KEYS}
+    words = replace(before, **blank)
+    lists = {name: _joined(getattr(words, name), desk.words(keys[name])) for name in _LISTS if name in keys}
+    return replace(
+        words,
+        signals=_signals(desk, keys.get("signals"), words.signals),
+        spellings={**words.spellings, **_spellings(desk, keys.get("spellings"))},
+        numbers={**words.numbers, **_numbers(desk, keys.get("numbers"))},
+        commands=_commands(desk, keys, words.commands),
+        **lists,
+    )
+
+
+def _joined(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _signals(desk: Desk, entry: Entry | None, before: Sequence[SignalList]) -> tuple[SignalList, ...]:
+    found = {(signal.id or f"#{number}"): signal for number, signal in enumerate(before)}
+    for item in desk.items(entry):
+        keys = desk.mapping(item, ("id", "route", "level", "phrases", "means", "replace"), required=("id", "phrases"))
+        name = desk.word(keys.get("id"))
+        phrases, old = desk.words(keys.get("phrases")), found.get(name)
+        if not phrases:
+            desk.fault(item.place, f"signal list {name!r} has no phrases")
+        if old is not None and not desk.flag(keys.get("replace")):
+            if any(key in keys for key in ("route", "level", "means")):
+                desk.fault(
+                    item.place,
+                    f"signal list {name!r} exists already: give only phrases to add, or 'replace: yes' to start anew",
+                )
+            found[name] = replace(old, phrases=_joined(old.phrases, phrases))
+            continue
+        signal = SignalList(
+            route=_route(desk, keys.get("route")),
+            level=_level(desk, keys.get("level")),
+            phrases=phrases,
+            means=desk.flag(keys.get("means")),
+            id=name,
+        )
+        if not signal.means and (signal.route == "none" or signal.level is Level.NONE):
+            desk.fault(item.place, f"signal list {name!r} needs a route and a level")
+        found[name] = signal
+    return tuple(found.values())
+
+
+def _spellings(desk: Desk, entry: Entry | None) -> Mapping[str, str]:
+    return {key: desk.word(value) for key, value in desk.mapping(entry).items()} if entry is not None else {}
+
+
+def _numbers(desk: Desk, entry: Entry | None) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for word, value in (desk.mapping(entry) if entry is not None else {}).items():
+        number = desk.number(value)
+        if number is not None and number == int(number):
+            found[word] = int(number)
+        elif number is not None:
+            desk.fault(value.place, f"{word!r} must stand for a whole number")
+    return found
+
+
+def _commands(
+    desk: Desk, keys: Mapping[str, Entry], before: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, tuple[str, ...]]:
+    found = dict(before)
+    named = dict(desk.mapping(keys["commands"], _COMMANDS)) if "commands" in keys else {}
+    for command in _COMMANDS:
+        for entry in (named.get(command), keys.get(command)):
+            if entry is not None:
+                found[command] = _joined(found.get(command, ()), desk.words(entry))
+    return found
