@@ -149,6 +149,7 @@ class Words:
     commands: Mapping[str, tuple[str, ...]]  # stop, start, help, call_me → whole-message keywords
     names: tuple[str, ...]  # how people name this language: "english", "anglais"
     ages: tuple[str, ...] = ()  # patterns "i am {n}", "{n} years old"
+    common: tuple[str, ...] = ()  # everyday words, to tell a readable message from one a person must read
 
 
 @dataclass(frozen=True, slots=True)
