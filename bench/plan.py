@@ -1,0 +1,79 @@
+"""Planning: everybody due in one weekly campaign becomes an outbox row. Time and memory of a process that does only this."""
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from bench.servers import prepare
+from content.pack import load_pack
+from scheduler.campaigns import plan_due
+from store import tables as t
+from store.database import Database, open_database, utc_now
+from store.secrets import KeyRing
+
+_WEEK = timedelta(days=7)
+
+
+async def _start_campaign(database: Database) -> None:
+    from scheduler.campaigns import create, start
+    from scheduler.due import Plan
+
+    now = utc_now()
+    await create(
+        database, load_pack(), code="bench", name="Bench", checkin="weekly", plan=Plan(kind="weekly"), audience={}, now=now
+    )  # fmt: skip
+    await start(database, "bench", now)
+
+
+async def _plan(url: str, keys: str) -> dict[str, Any]:
+    database = await open_database(url, KeyRing.parse(keys))
+    try:
+        await _start_campaign(database)
+        before = time.perf_counter()
+        while await plan_due(database, utc_now, horizon=_WEEK):
+            pass
+        seconds = time.perf_counter() - before
+        async with database.read() as connection:
+            rows = (await connection.execute(sa.select(sa.func.count()).select_from(t.outbox))).scalar_one()
+    finally:
+        await database.close()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"rows": rows, "seconds": round(seconds, 2), "peak_memory_mb": round(memory)}
+
+
+def run(*, sizes: tuple[int, ...] = (10_000, 1_000_000), url: str | None = None) -> Iterator[dict[str, Any]]:
+    """One line per size; `ratio` compares the cost per person with the first size."""
+    first = 0.0
+    for people in sizes:
+        with tempfile.TemporaryDirectory(prefix="hujambo-bench-") as name:
+            address = url or f"sqlite:///{Path(name)}/{uuid.uuid4().hex}.sqlite"
+            keys = KeyRing.generate("bench")
+            prepare(address, keys, people)
+            child = subprocess.run(
+                [sys.executable, "-m", "bench.plan"], input=json.dumps([address, keys]), text=True,
+                stdout=subprocess.PIPE, check=True,
+            )  # fmt: skip
+        found = json.loads(child.stdout)
+        each = found["seconds"] / people * 1e6
+        first = first or each
+        yield {
+            "what": f"plan {people:,} people",
+            **found,
+            "us_per_person": round(each, 1),
+            "ratio_to_first": round(each / first, 2),
+        }
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(_plan(*json.loads(sys.stdin.read())))))
