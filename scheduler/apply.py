@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -81,8 +81,9 @@ _SUBJECTS = (
     .outerjoin(t.beneficiary, t.beneficiary.c.contact_id == t.contact.c.id)
     .outerjoin(t.session, sa.and_(t.session.c.contact_id == t.contact.c.id, t.session.c.state == "open"))
     .outerjoin(t.alert, sa.and_(t.alert.c.contact_id == t.contact.c.id, t.alert.c.state != "closed"))
-    .order_by(t.contact.c.id)  # the order of locks is the same in every process
 )
+# The order of locks is the same in every process.
+_LOCKS = sa.select(t.contact.c.id).order_by(t.contact.c.id).with_for_update()
 
 
 async def load_subjects(
@@ -96,14 +97,16 @@ async def load_subjects(
 ) -> dict[int | bytes, Subject]:
     """The subjects, by contact id or, where asked by it, by address index. On PostgreSQL their contacts are locked."""
     if contact_ids:
-        statement = _SUBJECTS.where(t.contact.c.id.in_(_padded(contact_ids)))
+        chosen = t.contact.c.id.in_(_padded(contact_ids))
     elif address_indexes:
-        statement = _SUBJECTS.where(t.contact.c.address_index.in_(_padded(address_indexes)))
+        chosen = t.contact.c.address_index.in_(_padded(address_indexes))
     else:
         return {}
     if database.kind == "postgresql":
-        statement = statement.with_for_update(of=t.contact)
-    found = (await connection.execute(statement)).all()
+        # A statement of its own: what is read after the wait for a lock must be what the lock's last holder left, and
+        # rows joined in the same statement would still be the old ones.
+        await connection.execute(_LOCKS.where(chosen))
+    found = (await connection.execute(_SUBJECTS.where(chosen))).all()
     sites = await load_sites(connection)
     return {row.id if contact_ids else bytes(row.address_index): _subject(row, sites, pack, now) for row in found}
 
@@ -259,6 +262,8 @@ class Changes:
                 self._keep(subject, effect, message)
             case fx.EndSession():
                 self._end(subject, effect)
+            case _:
+                assert_never(effect)
 
     def _say(self, subject: Subject, effect: fx.Say, message: Message | None) -> None:
         number = self._database.new_id()

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import effects as fx
@@ -21,10 +22,11 @@ from channels.base import IncomingMessage
 from content.schema import Level, Pack
 from scheduler.apply import Changes, Message, Subject, load_sites, load_subjects, stranger
 from store import tables as t
-from store.database import Clock, Database, is_unreachable
+from store.database import Clock, Database, is_conflict, is_unreachable
 from store.groups import GroupWriter
 
 log = structlog.get_logger()
+_CONFLICTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,25 @@ class Inbox:
     async def _handle(self, arrivals: Sequence[Arrival]) -> list[bool]:
         now = self._clock()
         try:
-            async with self._database.write() as connection:
-                return await self._handle_within(connection, arrivals, now)
+            return await self._handle_once_more(arrivals, now)
         except Exception as error:
             if len(arrivals) > 1 or is_unreachable(error):
                 raise
             log.exception("a turn could not be written", error=type(error).__name__, where=_where(error))
             async with self._database.write() as connection:
                 return await self._handle_within(connection, arrivals, now, fault=error)
+
+    async def _handle_once_more(self, arrivals: Sequence[Arrival], now: datetime) -> list[bool]:
+        """Again where another process held our rows in another order (PostgreSQL then ends one of the two)."""
+        for _ in range(_CONFLICTS):
+            try:
+                async with self._database.write() as connection:
+                    return await self._handle_within(connection, arrivals, now)
+            except DBAPIError as error:
+                if not is_conflict(error):
+                    raise
+        async with self._database.write() as connection:
+            return await self._handle_within(connection, arrivals, now)
 
     async def _handle_within(
         self,

@@ -267,6 +267,11 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Whether PostgreSQL ended this transaction in favour of another one (deadlock, serialization): try it again."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
+
+
 def is_unreachable(error: BaseException) -> bool:
     """Whether the database itself is away or refuses service (the gateway may try again), rather than our statement."""
     if isinstance(error, DBAPIError):
