@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rules
+from cases.handling import add_note, close, log_attempt, pass_on, reply, set_level, take
 from cases.hours import Hours
+from cases.ladder import climb_due
 from cases.rules import AlertRuleError
 from cases.telling import Duty, Notice, event_row, gather_duty, tell
 from content.schema import Level, Route
@@ -291,4 +293,16 @@ def _notice(
     )
 
 
-__all__ = ["AlertRuleError", "Danger", "open_or_join"]
+__all__ = [
+    "AlertRuleError",
+    "Danger",
+    "add_note",
+    "climb_due",
+    "close",
+    "log_attempt",
+    "open_or_join",
+    "pass_on",
+    "reply",
+    "set_level",
+    "take",
+]

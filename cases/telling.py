@@ -195,7 +195,6 @@ async def _task_for_unheard(
             "nobody_on_call",
             now,
             now,
-            contact_id=n.contact_id,
             alert_id=n.alert_id,
             site_id=n.site_id,
         )
