@@ -6,18 +6,18 @@ of the same person in the same batch meets the state that the previous one left.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, assert_never
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import effects as fx
 from cases.alerts import Danger, open_or_join
+from cases.hours import Hours
 from channels.segments import count
 from content.schema import Level, Pack
 from store import tables as t
@@ -107,7 +107,7 @@ async def load_subjects(
         # rows joined in the same statement would still be the old ones.
         await connection.execute(_LOCKS.where(chosen))
     found = (await connection.execute(_SUBJECTS.where(chosen))).all()
-    sites = await load_sites(connection)
+    sites = await load_sites(connection, now)
     return {row.id if contact_ids else bytes(row.address_index): _subject(row, sites, pack, now) for row in found}
 
 
@@ -117,26 +117,41 @@ def _padded(values: Collection[Any]) -> list[Any]:
     return listed + [listed[-1]] * ((1 << (len(listed) - 1).bit_length()) - len(listed))
 
 
-async def load_sites(connection: AsyncConnection) -> dict[int, Any]:
-    return {row.id: row for row in (await connection.execute(sa.select(t.site).order_by(t.site.c.id))).all()}
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the dialogue and the timers must know of a place, at one moment."""
+
+    id: int
+    country: str
+    time_zone: str
+    languages: tuple[str, ...]
+    quiet_from: int
+    quiet_until: int
+    hotline: str
+    is_staffed: bool  # so the automatic reply says truthfully whether somebody is on duty; no hours named: nobody is
 
 
-@lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
+async def load_sites(connection: AsyncConnection, now: datetime) -> dict[int, Site]:
+    rows = (await connection.execute(sa.select(t.site).order_by(t.site.c.id))).all()
+    return {
+        row.id: Site(
+            id=row.id,
+            country=row.country,
+            time_zone=row.time_zone,
+            languages=tuple(row.languages),
+            quiet_from=row.quiet_from,
+            quiet_until=row.quiet_until,
+            hotline=row.hotline or "",
+            is_staffed=bool(row.staffed) and Hours(row.staffed, row.time_zone).is_staffed(now),
+        )
+        for row in rows
+    }
 
 
-def is_staffed(staffed: Mapping[str, Sequence[int]], time_zone: str, now: datetime) -> bool:
-    """Whether staff are on duty at the site now: `staffed` maps a weekday (Monday "0") to minutes after midnight."""
-    local = now.astimezone(_zone(time_zone))
-    hours = staffed.get(str(local.weekday()))
-    return bool(hours) and hours[0] <= local.hour * 60 + local.minute < hours[1]  # type: ignore[index]
-
-
-def _subject(row: Any, sites: Mapping[int, Any], pack: Pack, now: datetime) -> Subject:
+def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> Subject:
     site_id = row.site_id or row.channel_site or next(iter(sites), 0)
     progress = fx.Progress.from_json(row.progress) if row.progress else None
-    subject = stranger(row.id, row.channel_id, site_id, sites, pack, now, language=row.language or row.contact_language)
+    subject = stranger(row.id, row.channel_id, site_id, sites, pack, language=row.language or row.contact_language)
     subject.memory = fx.Memory.from_json(row.memory)
     subject.alert_id = row.alert_id
     subject.person = replace(
@@ -168,9 +183,8 @@ def stranger(
     contact_id: int,
     channel_id: int,
     site_id: int,
-    sites: Mapping[int, Any],
+    sites: Mapping[int, Site],
     pack: Pack,
-    now: datetime,
     *,
     language: str = "",
 ) -> Subject:
@@ -182,8 +196,8 @@ def stranger(
         language=language or (languages or ("en",))[0],
         languages=languages or pack.languages,
         country=site.country if site else "",
-        staff_on_duty=is_staffed(site.staffed, site.time_zone, now) if site else False,
-        hotline=(site.hotline or "") if site else "",
+        staff_on_duty=site.is_staffed if site else False,
+        hotline=site.hotline if site else "",
     )
     return Subject(
         contact_id=contact_id, channel_id=channel_id, site_id=site_id, beneficiary_id=None, person=person,

@@ -127,7 +127,7 @@ class Inbox:
 
     async def _meet(self, connection: AsyncConnection, arrivals: Sequence[Arrival], now: datetime) -> None:
         """New addresses become contacts; whoever else is meeting them at this moment (another process) may win."""
-        sites = await load_sites(connection)
+        sites = await load_sites(connection, now)
         channels = {
             row.id: row.site_id
             for row in (await connection.execute(sa.select(t.channel.c.id, t.channel.c.site_id))).all()
@@ -135,7 +135,7 @@ class Inbox:
         rows = []
         for arrival in arrivals:
             site_id = channels.get(arrival.channel_id) or next(iter(sites), 0)
-            new = stranger(0, arrival.channel_id, site_id, sites, self._pack, now)
+            new = stranger(0, arrival.channel_id, site_id, sites, self._pack)
             rows.append(
                 {
                     "id": self._database.new_id(),
