@@ -2,7 +2,7 @@
 
 A programme's folder has the same layout as `content/builtin`; every file in it is optional. What it writes
 - under a phrase's key, a question's text or a check-in's file name **takes the place** of the built-in one;
-- in word lists and `forbidden.yaml` is **added** (`replace: [harmless]` starts a list anew; `content.parts.read_words`);
+- in word lists and `forbidden.yaml` is **added** (`replace: [harmless]` starts anew; see `content.parts.read_words`);
 - in `pack.yaml` names the programme, its version and the languages it offers.
 `common.yaml` beside the language folders holds words that belong to every language.
 """
