@@ -135,21 +135,22 @@ async def pass_on(
         if to_staff_id == case.alert["owner_id"]:
             raise AlertRuleError(f"Alert {case.alert['code']} is with them already.")
         s = tables.staff
-        has_address = sa.or_(s.c.phone_index.is_not(None), s.c.email.is_not(None)).label("has_address")
-        who = sa.select(s.c.role, s.c.site_ids, has_address).where(s.c.id == to_staff_id, s.c.disabled_at.is_(None))
+        who = sa.select(s.c.role, s.c.site_ids).where(s.c.id == to_staff_id, s.c.disabled_at.is_(None))
         heir = (await case.connection.execute(who)).first()
         if heir is None or not may_see(heir.role, heir.site_ids, case.alert["route"], case.alert["site_id"]):
             raise AlertRuleError("This colleague may not work on this alert.")
         rest = rules.may_rest_until(case.level, now, case.alert["target_at"], case.hours)
         await case.change(state="taken", owner_id=to_staff_id, taken_at=now, due_at=rest)
         await case.enter("passed_on", {"from": case.alert["owner_id"], "to": to_staff_id})
-        if to_staff_id != staff_id and heir.has_address:
+        if to_staff_id != staff_id:
             await _tell_owner(case, to_staff_id, rest, base_url)
 
 
 async def _tell_owner(case: _Case, owner_id: int, by: datetime, base_url: str) -> None:
     alert = case.alert
     duty = await gather_duty(case.connection, {alert["site_id"]})
+    if not any(member.id == owner_id and member.is_reachable for member in duty.members):
+        return  # the console shows it; handing over is agreed between two people
     c = tables.contact
     channel = sa.select(c.c.channel_id).where(c.c.id == alert["contact_id"])
     notice = Notice(

@@ -70,6 +70,7 @@ class Duty:
     entries: list[rota.Entry] = field(default_factory=list)
     members: list[rota.Member] = field(default_factory=list)
     languages: dict[int, str] = field(default_factory=dict)
+    email_id: int | None = None  # the channel e-mail leaves through, if there is one
 
     def rungs(self, site_id: int, route: str, now: datetime) -> list[int]:
         """A report about staff has no ladder of the site: its focal points are one rung that is told again."""
@@ -84,7 +85,10 @@ async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) ->
     entries = await connection.execute(
         sa.select(r.c.site_id, r.c.rung, r.c.staff_id, r.c.starts_at, r.c.ends_at).where(r.c.site_id.in_(site_ids))
     )
-    has_address = sa.or_(staff.c.phone_index.is_not(None), staff.c.email.is_not(None))
+    email_id = await _email_channel(connection)
+    has_address = staff.c.phone_index.is_not(None)
+    if email_id is not None:
+        has_address = sa.or_(has_address, staff.c.email.is_not(None))
     members = (
         await connection.execute(
             sa.select(
@@ -97,6 +101,7 @@ async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) ->
         entries=[rota.Entry(*row) for row in entries],
         members=[rota.Member(m.id, m.role, tuple(m.site_ids), is_reachable=bool(m.is_reachable)) for m in members],
         languages={m.id: next((x for x in m.languages if x in NOTICES), "en") for m in members},
+        email_id=email_id,
     )
 
 
@@ -131,7 +136,7 @@ async def tell(
         for notice in notices
     }
     addresses = await _addresses(connection, {staff_id for ids in told.values() for staff_id in ids})
-    email = await _email_channel(connection, addresses)
+    email = duty.email_id
     outgoing, events, unheard = [], [], []
     for notice in notices:
         sent: list[int] = []
@@ -176,9 +181,7 @@ async def _addresses(connection: AsyncConnection, staff_ids: Collection[int]) ->
     return {row[0]: (bool(row[1]), bool(row[2])) for row in found}
 
 
-async def _email_channel(connection: AsyncConnection, addresses: Mapping[int, tuple[bool, bool]]) -> int | None:
-    if not any(has_email for _, has_email in addresses.values()):
-        return None
+async def _email_channel(connection: AsyncConnection) -> int | None:
     c = tables.channel
     found = sa.select(sa.func.min(c.c.id)).where(c.c.kind == "email", c.c.state == "active")
     channel_id: int | None = (await connection.execute(found)).scalar()
