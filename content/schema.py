@@ -171,6 +171,11 @@ class Pack:
         text = self.phrases.get((key, language)) or self.phrases[(key, "en")]
         return text.format(**values) if values else text
 
+    def greetings(self, language: str) -> tuple[str, ...]:
+        """The ways to begin a check-in (phrases `greeting_…`), in a fixed order."""
+        keys = sorted(key for key, spoken in self.phrases if spoken == language and key.startswith("greeting_"))
+        return tuple(self.phrases[key, language] for key in keys)
+
     def text(self, checkin: str, question: str, language: str) -> QuestionText:
         found = self.texts.get((checkin, question, language))
         return found if found is not None else self.texts[(checkin, question, "en")]

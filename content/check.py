@@ -1,0 +1,242 @@
+"""Finds what would go wrong with a content pack before anybody receives it: all faults, each with its file and line."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from string import Formatter
+
+from content.pack import Loaded, read_pack
+from content.schema import Checkin, Pack, Question, QuestionText
+from content.source import Fault
+
+# The longest hotline a site may plausibly have: a whole international number with its spaces.
+LONGEST_HOTLINE = "+254 700 000 000"
+# Which phrases carry more than the hotline, and must.
+_FILLED = {"reask_1": "help", "reask_2": "help", "resume": "question", "reminder": "question"}
+
+_BETWEEN_WORDS = re.compile(r"[^\w]+|_+")
+
+CountSegments = Callable[[str], int]
+
+
+def check_pack(path: Path | None = None, count_segments: CountSegments | None = None) -> list[Fault]:
+    """All faults of the pack at `path` laid over the built-in one, in reading order.
+
+    `count_segments` says how many SMS a text takes (`channels.segments`, which stands above this floor); without it
+    lengths are not checked.
+    """
+    loaded = read_pack(path)
+    faults = {
+        *loaded.faults,
+        *_check_phrases(loaded),
+        *_check_texts(loaded),
+        *_check_paths(loaded),
+        *_check_words_sent(loaded),
+    }
+    if count_segments is not None:
+        faults |= set(_check_lengths(loaded, count_segments))
+    return sorted(faults)
+
+
+# --- never-send words ---
+
+
+def find_forbidden(pack: Pack, text: str, language: str) -> list[str]:
+    """The never-send words in an outgoing text: of all languages, of this one and, as staff mix it in, of English."""
+    found: dict[str, None] = {}
+    spoken = _folded(text)
+    for listed in dict.fromkeys(("*", language, "en")):
+        for match in _pattern(tuple(pack.forbidden.get(listed, ()))).finditer(spoken):
+            found[match.group()] = None
+    return list(found)
+
+
+def _folded(text: str) -> str:
+    """Small letters without accents; anything that is no letter or digit is one space."""
+    spread = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(letter for letter in spread if not unicodedata.combining(letter))
+    return _BETWEEN_WORDS.sub(" ", bare).strip()
+
+
+@lru_cache(maxsize=64)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    branches = [re.escape(_folded(word)) + (r"\w*" if word.endswith("*") else "") for word in words]
+    if not branches:
+        return re.compile(r"(?!)")
+    return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(branches, key=len, reverse=True))})(?!\w)")
+
+
+def _check_words_sent(loaded: Loaded) -> Iterator[Fault]:
+    for place, language, text in _sent(loaded):
+        for word in find_forbidden(loaded.pack, text, language):
+            yield Fault(*place, f"{word!r} must never be sent: it can expose or hurt the person")
+
+
+def _sent(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
+    """Every text that can leave: where it stands, its language, its words."""
+    for (key, language), text in loaded.pack.phrases.items():
+        yield loaded.places["phrase", key, language], language, text
+    for (checkin, question, language), asked in loaded.pack.texts.items():
+        place = loaded.places["text", checkin, question, language]
+        yield place, language, asked.text
+        yield place, language, asked.help
+
+
+# --- phrases ---
+
+
+def _check_phrases(loaded: Loaded) -> Iterator[Fault]:
+    pack = loaded.pack
+    keys = {key for key, _ in pack.phrases}
+    for key in sorted(keys):
+        written = [language for language in pack.languages if pack.phrases.get((key, language))]
+        for language in pack.languages:
+            if language not in written:
+                place = loaded.places.get(("phrase", key, language)) or _first_place(loaded, key, written)
+                yield Fault(*place, f"phrase {key!r} is missing in {language!r}")
+    for (key, language), text in pack.phrases.items():
+        yield from _check_placeholders(loaded.places["phrase", key, language], key, text)
+
+
+def _first_place(loaded: Loaded, key: str, written: list[str]) -> tuple[str, int]:
+    return loaded.places["phrase", key, written[0]] if written else loaded.places["pack",]
+
+
+def _check_placeholders(place: tuple[str, int], key: str, text: str) -> Iterator[Fault]:
+    needed = _FILLED.get(key)
+    allowed = {"hotline"} if needed is None else {needed}
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    except ValueError:
+        yield Fault(*place, f"phrase {key!r}: a curly bracket is open or closed alone")
+        return
+    for name in sorted(names - allowed):
+        known = ", ".join("{" + name + "}" for name in sorted(allowed))
+        yield Fault(*place, f"phrase {key!r}: unknown placeholder {{{name}}}; known here: {known}")
+    if needed is not None and needed not in names:
+        yield Fault(*place, f"phrase {key!r} must contain {{{needed}}}")
+
+
+# --- check-ins ---
+
+
+def _check_texts(loaded: Loaded) -> Iterator[Fault]:
+    pack = loaded.pack
+    for checkin in pack.checkins.values():
+        for question in checkin.questions:
+            for language in checkin.languages:
+                text = pack.texts.get((checkin.id, question.id, language))
+                if text is None:
+                    place = loaded.places["question", checkin.id, question.id]
+                    yield Fault(*place, f"question {question.id!r} has no text in {language!r}")
+                else:
+                    place = loaded.places["text", checkin.id, question.id, language]
+                    yield from _check_text(place, question, text)
+    for checkin_id, question_id, language in pack.texts:
+        known = pack.checkins.get(checkin_id)
+        place = loaded.places["text", checkin_id, question_id, language]
+        if known is None:
+            yield Fault(*place, f"there is no check-in {checkin_id!r}")
+        elif known.question(question_id) is None:
+            yield Fault(*place, f"check-in {checkin_id!r} has no question {question_id!r}")
+
+
+def _check_text(place: tuple[str, int], question: Question, text: QuestionText) -> Iterator[Fault]:
+    name = f"question {question.id!r}"
+    if not text.text:
+        yield Fault(*place, f"{name}: its text is empty")
+    if not text.help:
+        yield Fault(*place, f"{name}: its help is empty")
+    values = [option.value for option in question.options]
+    for value in values:
+        if question.kind == "choice" and not text.options.get(value):
+            yield Fault(*place, f"{name}: option {value!r} has no label")
+    for value in text.options:
+        if value not in values:
+            yield Fault(*place, f"{name}: there is no option {value!r}")
+    owners: dict[str, str] = {}
+    for value, spellings in text.options.items():
+        for spelling in spellings:
+            other = owners.setdefault(_folded(spelling), value)
+            if other != value:
+                yield Fault(*place, f"{name}: {spelling!r} is written for both {other!r} and {value!r}")
+
+
+def _check_paths(loaded: Loaded) -> Iterator[Fault]:
+    for checkin in loaded.pack.checkins.values():
+        before: dict[str, Question] = {}
+        for question in checkin.questions:
+            place = loaded.places["question", checkin.id, question.id]
+            for other, values in question.when.items():
+                for sentence in _unreachable(checkin, before, question, other, values):
+                    yield Fault(*place, f"question {question.id!r} can never be asked: {sentence}")
+            before[question.id] = question
+
+
+def _unreachable(
+    checkin: Checkin, before: Mapping[str, Question], question: Question, other: str, values: tuple[str, ...]
+) -> Iterator[str]:
+    asked = before.get(other)
+    if asked is None:
+        if other == question.id:
+            yield "it waits for its own answer"
+        elif checkin.question(other) is not None:
+            yield f"it waits for {other!r}, which comes later"
+        else:
+            yield f"it waits for {other!r}, which does not exist"
+        return
+    if not values:
+        yield f"no value of {other!r} is named"
+    known = _values(asked)
+    for value in values:
+        if known is not None and value not in known:
+            yield f"{value!r} is no answer to {other!r}"
+
+
+def _values(question: Question) -> set[str] | None:
+    """The answers that can be waited for; None: anything."""
+    if question.kind == "yesno":
+        return {"yes", "no"}
+    return {option.value for option in question.options} if question.kind == "choice" else None
+
+
+# --- length ---
+
+
+def _check_lengths(loaded: Loaded, count_segments: CountSegments) -> Iterator[Fault]:
+    for place, what, text in _longest(loaded):
+        segments = count_segments(text)
+        if segments > 1:
+            yield Fault(
+                *place,
+                f"{what} takes {segments} SMS with its placeholders filled in ({len(text)} characters); one is allowed",
+            )
+
+
+def _longest(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
+    """Every message that can leave, with its placeholders at their longest."""
+    pack = loaded.pack
+    for (key, language), text in pack.phrases.items():
+        place = loaded.places["phrase", key, language]
+        if key in _FILLED:
+            for asked in (text for (_, _, spoken), text in pack.texts.items() if spoken == language):
+                yield place, f"phrase {key!r}", _filled(text, question=asked.text, help=asked.help)
+        elif not key.startswith("greeting_"):
+            hotline = max(LONGEST_HOTLINE, pack.phrases.get(("no_hotline", language), ""), key=len)
+            yield place, f"phrase {key!r}", _filled(text, hotline=hotline)
+    for (checkin_id, question_id, language), asked in pack.texts.items():
+        place = loaded.places["text", checkin_id, question_id, language]
+        yield place, f"question {question_id!r}", asked.text
+        checkin = pack.checkins.get(checkin_id)
+        if checkin is not None and checkin.questions and checkin.questions[0].id == question_id:
+            for greeting in pack.greetings(language):
+                yield place, f"question {question_id!r} after its greeting", f"{greeting} {asked.text}"
+
+
+def _filled(text: str, **values: str) -> str:
+    """Like `format`, but what is not known stays as it stands (it is a fault of its own)."""
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
