@@ -18,6 +18,7 @@ from cases.closing import CONTACT_RESULTS, OUTCOMES, is_supervising, may_close
 from cases.hours import Hours
 from cases.rules import AlertRuleError
 from cases.telling import Notice, add_follow_ups, event_row, follow_up_row, gather_duty, tell
+from content.check import find_forbidden
 from content.schema import Level, Pack
 from store import tables
 from store.database import Database, signal
@@ -179,7 +180,7 @@ async def reply(
     now: datetime,
     *,
     confirmed: bool = False,
-    find_forbidden: FindForbidden | None = None,
+    check: FindForbidden = find_forbidden,
     count_segments: Callable[[str], int] | None = None,
 ) -> int:
     """Send the owner's own words to the person; the outbox id. From here the bot is silent for a while.
@@ -196,7 +197,7 @@ async def reply(
         c = tables.contact
         found = sa.select(c.c.channel_id, c.c.language, c.c.opted_out_at).where(c.c.id == case.alert["contact_id"])
         contact = (await case.connection.execute(found)).one()
-        words = (find_forbidden or _find_forbidden)(pack, text, contact.language)
+        words = check(pack, text, contact.language)
         if words and not confirmed:
             raise AlertRuleError(f"These words can give the person away: {', '.join(words)}. Send all the same?")
         if contact.opted_out_at is not None and not confirmed:
@@ -222,12 +223,6 @@ async def reply(
         await case.enter("replied", {"outbox_id": message_id, "confirmed_words": len(words)})
         signal(case.connection, "outbox")
         return message_id
-
-
-def _find_forbidden(pack: Pack, text: str, language: str) -> list[str]:
-    from content.check import find_forbidden  # noqa: PLC0415  the linter reads packs; only replies need it
-
-    return find_forbidden(pack, text, language)
 
 
 async def log_attempt(database: Database, alert_id: int, staff_id: int, result: str, note: str, now: datetime) -> None:

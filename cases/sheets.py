@@ -63,11 +63,8 @@ def _csv_rows(path: Path) -> Iterator[SheetRow]:
 
 def _decode(raw: bytes) -> str:
     """UTF-8 with or without its mark, UTF-16 as Excel's "Unicode text", else Windows-1252 as older Excel saves CSV."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
+    is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ["utf-16"] if is_utf16 else ["utf-8-sig", "cp1252"]:
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -80,11 +77,13 @@ def _decode(raw: bytes) -> str:
 def _xlsx_rows(path: Path) -> Iterator[SheetRow]:
     try:
         with zipfile.ZipFile(path) as packed:
-            if sum(entry.file_size for entry in packed.infolist()) > _MOST_UNPACKED:
-                raise SheetError(f"{path.name} unpacks to far more than a list of people can be.")
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+    except (zipfile.BadZipFile, OSError):
+        raise SheetError(f"{path.name} is not a readable XLSX file; save it again.") from None
+    if unpacked > _MOST_UNPACKED:
+        raise SheetError(f"{path.name} unpacks to far more than a list of people can be.")
+    try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
-    except SheetError:
-        raise
     except Exception:  # noqa: BLE001  openpyxl raises anything at all on a broken file; its details help nobody
         raise SheetError(f"{path.name} is not a readable XLSX file; save it again.") from None
     try:
@@ -94,8 +93,6 @@ def _xlsx_rows(path: Path) -> Iterator[SheetRow]:
             cells = [_cell(value) for value in values]
             if any(cells):
                 yield _row(number, cells)
-    except SheetError:
-        raise
     except Exception:  # noqa: BLE001  as above: damage inside the archive shows only while reading
         raise SheetError(f"{path.name} is damaged; save it again.") from None
     finally:
@@ -115,7 +112,7 @@ def is_formula(cell: str) -> bool:
     return cell[:1] in "=@+-\t\r" and cell != "" and not _HARMLESS.fullmatch(cell)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> str:  # noqa: PLR0911  one line for each kind of cell
     if value is None:
         return ""
     if isinstance(value, bool):

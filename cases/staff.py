@@ -1,5 +1,6 @@
 """Staff accounts: adding, listing, disabling, and their passwords (Argon2id)."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -35,8 +36,10 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-# Verified when the login does not exist, so that the answer takes as long as for one that does.
-_NOBODY = _hasher.hash("nobody has this password")
+@functools.cache
+def _nobody() -> str:
+    """Verified when the login does not exist, so that the answer takes as long as for one that does."""
+    return _hasher.hash("nobody has this password")
 
 
 def verify_password(hashed: str | None, password: str) -> bool:
@@ -44,7 +47,7 @@ def verify_password(hashed: str | None, password: str) -> bool:
     if len(password) > _LONGEST_PASSWORD:
         return False
     try:
-        return _hasher.verify(hashed or _NOBODY, password) and hashed is not None
+        return _hasher.verify(hashed or _nobody(), password) and hashed is not None
     except (VerificationError, InvalidHashError):
         return False
 
@@ -103,7 +106,7 @@ async def add_staff(
     s = tables.staff
     async with database.write() as connection:
         found = await connection.execute(sa.select(tables.site.c.code, tables.site.c.id))
-        known = {code: site_id for code, site_id in found}
+        known = {row.code: row.id for row in found}
         missing = sorted(set(sites) - set(known))
         if missing:
             raise StaffError(f"There is no site {', '.join(missing)}.")

@@ -86,7 +86,7 @@ async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) ->
         sa.select(r.c.site_id, r.c.rung, r.c.staff_id, r.c.starts_at, r.c.ends_at).where(r.c.site_id.in_(site_ids))
     )
     email_id = await _email_channel(connection)
-    has_address = staff.c.phone_index.is_not(None)
+    has_address: sa.ColumnElement[bool] = staff.c.phone_index.is_not(None)
     if email_id is not None:
         has_address = sa.or_(has_address, staff.c.email.is_not(None))
     members = (
