@@ -28,7 +28,20 @@ _QUESTION_KEYS = (
     "id", "kind", "options", "minimum", "maximum", "when", "optional",
     "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route",
 )  # fmt: skip
-_LISTS = ("negations", "harmless", "third_person", "past", "yes", "no", "fine", "names", "ages")
+_LISTS = (
+    "negations",
+    "harmless",
+    "third_person",
+    "past",
+    "yes",
+    "no",
+    "fine",
+    "names",
+    "ages",
+    "thanks",
+    "corrections",
+    "end_requests",
+)
 _COMMANDS = ("stop", "start", "help", "call_me")
 WORD_KEYS = (*_LISTS, "signals", "spellings", "numbers", "commands")
 

@@ -149,6 +149,9 @@ class Words:
     commands: Mapping[str, tuple[str, ...]]  # stop, start, help, call_me → whole-message keywords
     names: tuple[str, ...]  # how people name this language: "english", "anglais"
     ages: tuple[str, ...] = ()  # patterns "i am {n}", "{n} years old"
+    thanks: tuple[str, ...] = ()  # whole-message "thank you", "good morning": nothing is being asked
+    corrections: tuple[str, ...] = ()  # "sorry", "i mean" before an answer: it mends the one before
+    end_requests: tuple[str, ...] = ()  # within a sentence, plainly ask for the messages to end
     common: tuple[str, ...] = ()  # everyday words, to tell a readable message from one a person must read
 
 

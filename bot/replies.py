@@ -1,0 +1,97 @@
+"""Chooses and phrases what is said: the variant for the phone and the hour, the hotline, nothing twice in a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from bot.effects import Effect, Memory, Person, Say
+from bot.text import tokens
+from content.schema import Pack, Route
+
+CRISIS_EVERY = timedelta(minutes=10)
+ONCE_A_DAY = timedelta(hours=24)
+# What was said longer ago than this no longer matters to anybody.
+_FORGET_AFTER = timedelta(days=7)
+
+Purpose = Literal["crisis", "reply", "checkin", "reminder"]
+
+
+@dataclass(slots=True)
+class Talk:
+    """One turn in the making: what is known, the effects so far, and the memory as they leave it."""
+
+    person: Person
+    memory: Memory
+    pack: Pack
+    now: datetime
+    effects: list[Effect] = field(default_factory=list)
+
+    def add(self, *effects: Effect) -> None:
+        self.effects.extend(effects)
+
+    def say(
+        self,
+        key: str,
+        *,
+        every: timedelta = timedelta(0),
+        language: str = "",
+        purpose: Purpose = "reply",
+        **values: str,
+    ) -> bool:
+        """Says a phrase, unless it was said less than `every` ago. Off duty, its `_off` variant where there is one."""
+        chosen = phrase_for(self.pack, key, self.person)
+        if self.was_said(chosen, every):
+            return False
+        text = phrased(self.pack, chosen, self.person, language or self.person.language, **values)
+        self.add(Say(text, chosen, purpose))
+        self.remember(chosen)
+        return True
+
+    def was_said(self, key: str, within: timedelta) -> bool:
+        at = self.memory.said.get(key)
+        return at is not None and self.now - at < within
+
+    def remember(self, key: str) -> None:
+        recent = {name: at for name, at in self.memory.said.items() if self.now - at < _FORGET_AFTER}
+        self.memory = replace(self.memory, said={**recent, key: self.now})
+
+    def expect(self, pending: str, for_hours: float) -> None:
+        until = self.now + timedelta(hours=for_hours) if pending else None
+        self.memory = replace(self.memory, pending=pending, pending_until=until)
+
+
+def phrase_for(pack: Pack, key: str, person: Person) -> str:
+    if not person.staff_on_duty and (f"{key}_off", "en") in pack.phrases:
+        return f"{key}_off"
+    return key
+
+
+def phrased(pack: Pack, key: str, person: Person, language: str, **values: str) -> str:
+    hotline = person.hotline or pack.phrase("no_hotline", language)
+    return pack.phrase(key, language).format(hotline=hotline, **values)
+
+
+def danger_key(pack: Pack, route: Route, person: Person) -> str:
+    """The reply to danger: neutral on a phone that others use or watch, else the route's own words."""
+    if person.phone_kind != "private":
+        return "danger_discreet"
+    return route if (route, "en") in pack.phrases else "danger_discreet"
+
+
+@lru_cache(maxsize=256)
+def spoken(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """A list of the pack as the words of its phrases, read once."""
+    return tuple(dict.fromkeys(tuple(words) for phrase in phrases if (words := tokens(phrase))))
+
+
+@lru_cache(maxsize=64)
+def whole(phrases: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(spoken(phrases))
+
+
+def contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
+    """Whether the phrase's words stand in the message, in a row."""
+    size = len(phrase)
+    return size > 0 and any(tuple(words[at : at + size]) == tuple(phrase) for at in range(len(words) - size + 1))
