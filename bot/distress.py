@@ -1,0 +1,233 @@
+"""How grave a message is, by word lists alone: every language's lists, what bends them, and a reason for each finding."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bot.effects import Assessment, Reason
+from bot.text import END, marked, tokens
+from bot.wordlists import Hit, WordList
+from content.schema import ROUTES, Level, Pack, Route
+
+ADULT = 18
+CHILD = 5  # below, "5 years" is how long, not how old
+MAX_REASONS = 8
+NEAR = 6  # words between a phrase and the word of time, of the past or of another person that bends it
+# Weapons and times make these a plan (DOMAIN 3.3); for other routes they say nothing new.
+_PLANS: frozenset[Route] = frozenset({"self_harm", "harm_others"})
+# Long ago is less urgent for these (C-SSRS); for rape, recruitment or a child it is not.
+_FADES: frozenset[Route] = frozenset({"self_harm", "harm_others", "threat"})
+_CALM = Assessment()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The message as one language's lists see it."""
+
+    language: str
+    lists: WordList
+    words: list[str]
+    hits: list[Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One signal as it counts in the end."""
+
+    level: Level
+    route: Route
+    language: str
+    reasons: tuple[Reason, ...]
+
+
+class Reader:
+    """Compiles the lists of a pack once; `assess` reads one message with the lists of all given languages."""
+
+    def __init__(self, pack: Pack) -> None:
+        known = {code: WordList(words).known for code, words in pack.words.items()}
+        # A word that is right in one language is not a misspelling in another.
+        self._lists = {
+            code: WordList(words, frozenset().union(*(known[other] for other in known if other != code)))
+            for code, words in pack.words.items()
+        }
+
+    def assess(self, text: str, language: str, languages: Sequence[str]) -> Assessment:
+        """The gravest signal and everything that spoke for it. Quotes the lists, never the message."""
+        words = marked(text)
+        if not words:
+            return _CALM
+        readings = []
+        findings: list[Finding] = []
+        for code in dict.fromkeys((language, *languages)):
+            lists = self._lists.get(code)
+            if lists is None:
+                continue
+            spelled = lists.read(words)
+            if lists.ages:
+                findings += _ages(code, lists, spelled)
+            hits = lists.find(spelled)
+            if hits:
+                readings.append(Reading(code, lists, spelled, hits))
+        if readings:
+            means = [(each.language, hit) for each in readings for hit in each.hits if hit.phrase.source.means]
+            for each in readings:
+                findings += _findings(each, means)
+        return _weigh(findings) if findings else _CALM
+
+    def is_readable(self, text: str, languages: Sequence[str]) -> bool:
+        """False if next to no word is known: such a text goes to a person (DOMAIN 3.2 b), never to "fine"."""
+        words = [word for word in tokens(text) if any(c.isalpha() for c in word)]
+        if len(words) < 2:
+            return True
+        lists = [self._lists[code] for code in languages if code in self._lists]
+        known = sum(1 for word in words if any(word in each.known for each in lists))
+        return known * 5 >= len(words)
+
+
+def _findings(reading: Reading, means: list[tuple[str, Hit]]) -> Iterator[Finding]:
+    for hit in _not_covered(reading.hits):
+        finding = _bend(reading, hit)
+        if finding is not None:
+            yield _raise(finding, hit, means)
+
+
+def _not_covered(hits: list[Hit]) -> list[Hit]:
+    """Without what lies inside a longer phrase: "died" in "my phone died", "not kill" in "why not kill myself"."""
+    signals = [hit for hit in hits if not hit.phrase.source.means]
+    covers = [(set(hit.positions), hit.phrase.source.level) for hit in signals if hit.is_whole]
+    left = []
+    for hit in signals:
+        mine = set(hit.positions)
+        is_covered = any(mine < cover or (mine == cover and not level) for cover, level in covers)
+        if hit.phrase.source.level and not is_covered:
+            left.append(hit)
+    return left
+
+
+def _bend(reading: Reading, hit: Hit) -> Finding | None:
+    """The finding as negation, the past and another person leave it; None if a mild signal was denied."""
+    source = hit.phrase.source
+    level = source.level
+    reasons = [Reason("list", f"{reading.language}/{source.id}: {hit.phrase.text}")]
+    start, end = _clause(reading.words, hit)
+    if _is_denied(reading, hit, start):
+        if level <= Level.ELEVATED:
+            return None
+        # "I don't want to die" may be fear of dying: a person looks, within the day.
+        level = Level(level - 1)
+        reasons.append(Reason("negated", "the phrase is denied"))
+    if level is Level.HIGH and source.route in _FADES and _is_past(reading, hit, start, end):
+        level = Level.ELEVATED
+        reasons.append(Reason("past", "said of the past"))
+    before = reading.words[max(start, hit.start - NEAR) : hit.start]
+    if _any_of(reading.lists.others, before) is not None:
+        reasons.append(Reason("someone_else", "may be about someone else"))
+    return Finding(level, source.route, reading.language, tuple(reasons))
+
+
+def _raise(finding: Finding, hit: Hit, means: list[tuple[str, Hit]]) -> Finding:
+    """HIGH becomes IMMINENT beside means, or beside a time unless it is only a thought."""
+    if finding.level is not Level.HIGH or finding.route not in _PLANS:
+        return finding
+    if any(reason.code == "negated" for reason in finding.reasons):
+        return finding
+    for language, mean in means:
+        is_time = mean.phrase.source.id.startswith("time")
+        if is_time and (hit.phrase.source.id.endswith(".thought") or _distance(hit, mean) > NEAR):
+            continue
+        code = "time" if is_time else "means"
+        reason = Reason(code, f"{language}/{mean.phrase.source.id}: {mean.phrase.text}")
+        return replace(finding, level=Level.IMMINENT, reasons=(*finding.reasons, reason))
+    return finding
+
+
+def _weigh(findings: list[Finding]) -> Assessment:
+    """The highest level wins; between equals the order of `ROUTES` decides. All reasons are kept, gravest first."""
+    findings.sort(key=lambda finding: (-finding.level, ROUTES.index(finding.route)))
+    reasons = list(dict.fromkeys(reason for finding in findings for reason in finding.reasons))
+    first = findings[0]
+    return Assessment(first.level, first.route, tuple(reasons[:MAX_REASONS]), first.language)
+
+
+# --- what stands around a phrase
+
+
+def _clause(words: list[str], hit: Hit) -> tuple[int, int]:
+    start = hit.start
+    while start > 0 and words[start - 1] != END:
+        start -= 1
+    end = hit.end + 1
+    while end < len(words) and words[end] != END:
+        end += 1
+    return start, end
+
+
+def _is_denied(reading: Reading, hit: Hit, start: int) -> bool:
+    """A denial stands right before the phrase or inside it; one word further away it belongs to something else."""
+    if not reading.lists.inside.isdisjoint(hit.between):
+        return True
+    # "(ne) veux pas vivre", "dont want to live" are the signal, not its denial.
+    if not reading.lists.denying.isdisjoint(hit.phrase.words):
+        return False
+    before = reading.words[start : hit.start]
+    return any(before[-size:] and tuple(before[-size:]) in reading.lists.before for size in (1, 2, 3, 4))
+
+
+def _is_past(reading: Reading, hit: Hit, start: int, end: int) -> bool:
+    clause = reading.words[start:end]
+    if not reading.lists.still.isdisjoint(clause):
+        return False
+    near = reading.words[max(start, hit.start - NEAR) : min(end, hit.end + 1 + NEAR)]
+    return _any_of(reading.lists.past, near) is not None
+
+
+def _any_of(phrases: set[tuple[str, ...]], words: Sequence[str]) -> int | None:
+    for at in range(len(words)):
+        for size in (1, 2, 3):
+            if at + size <= len(words) and tuple(words[at : at + size]) in phrases:
+                return at
+    return None
+
+
+def _distance(hit: Hit, other: Hit) -> int:
+    return max(0, other.start - hit.end - 1, hit.start - other.end - 1)
+
+
+# --- ages
+
+
+def _ages(language: str, lists: WordList, words: list[str]) -> Iterator[Finding]:
+    """A first-person age under 18: a child must not be screened (IDDRS 5.20)."""
+    for at in range(len(words)):
+        for size in (2, 1):
+            number = _number(lists, words[at : at + size]) if at + size <= len(words) else None
+            if number is None or not CHILD <= number < ADULT:
+                continue
+            fitting = (p for p in lists.ages if _fits(p, words, at, size, number))
+            pattern = next((p for p in fitting if not _about_another(lists, p, words, at)), None)
+            if pattern is not None:
+                text = " ".join("{n}" if word == "0n" else word for word in pattern)
+                yield Finding(Level.HIGH, "child", language, (Reason("age", f"{language}/ages: {text}"),))
+            break
+
+
+def _number(lists: WordList, words: list[str]) -> int | None:
+    if len(words) == 1 and words[0].isdigit() and len(words[0]) <= 2:
+        return int(words[0])
+    return lists.numbers.get(tuple(words))
+
+
+def _fits(pattern: tuple[str, ...], words: list[str], at: int, size: int, number: int) -> bool:
+    if "0n" not in pattern:
+        return False
+    slot = pattern.index("0n")
+    first, after = at - slot, at + size
+    tail = pattern[slot + 1 :]
+    if first < 0 or tuple(words[first:at]) != pattern[:slot] or tuple(words[after : after + len(tail)]) != tail:
+        return False
+    # "I am 9" may answer a scale and "I am 16 km away" is no age: a bare number must end the clause and be likely.
+    return bool(tail) or (number > 10 and (after == len(words) or words[after] == END))
+
+
+def _about_another(lists: WordList, pattern: tuple[str, ...], words: list[str], at: int) -> bool:
+    """ "my son, 12 years old": only a pattern without an "I am" of its own can be about someone else."""
+    return pattern.index("0n") < 2 and _any_of(lists.others, words[max(0, at - NEAR) : at]) is not None

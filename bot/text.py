@@ -1,0 +1,79 @@
+"""One way to write a message down: folded letters, words apart, clause ends marked; it never raises and loses no word."""
+
+import re
+import unicodedata
+
+END = "."  # marks the end of a clause in `marked`
+
+# Symbols that say something by themselves; every other one is a space.
+MEANINGFUL = frozenset("👍👎✅❌🔫🔪💣💊🪢💀⚰🗡😭😢😂🤣💔🙏❤😀🙂🙁☹😊😔")
+
+# Letters that decomposition leaves alone: hooked Hausa letters, Arabic variants, ligatures, joiners.
+_LETTERS = str.maketrans(
+    {
+        "ɓ": "b", "ɗ": "d", "ƙ": "k", "ƴ": "y", "ʼ": "'", "’": "'", "‘": "'", "`": "'", "´": "'", "ʻ": "'",
+        "′": "'", "ʹ": "'", "＇": "'", "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك",
+        "ة": "ه", "ـ": "", "œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "ŋ": "n",
+        "\u200b": "", "\u200c": "", "\u200d": "", "\u200e": "", "\u200f": "", "\ufeff": "", "\ufe0f": "", "\u00ad": "",
+    }
+)  # fmt: skip
+_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
+_ENDS = ".!?;:\n\r…؟؛।"
+_ASCII = str.maketrans(
+    {
+        chr(code): f" {END} " if chr(code) in _ENDS else " "
+        for code in range(128)
+        if not (chr(code).isalnum() or chr(code) == "'")
+    }
+)
+_REPEATS = re.compile(r"([^\W\d_])\1{2,}")
+# French (and Arabic-French) elision: the apostrophe parts two words. Everywhere else it is inside one.
+_ELIDED = re.compile(r"\b(j|n|d|l|m|t|s|c|qu|jusqu|lorsqu|puisqu)'(?=[^\W\d_]{2}|[aày]\b)")
+
+
+def fold(text: str) -> str:
+    """Lower case, no accents, Western digits, folded Arabic letters; spacing and punctuation as they were."""
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", text).translate(_LETTERS).casefold()
+    text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFC", text).translate(_LETTERS).translate(_DIGITS)
+
+
+def marked(text: str) -> list[str]:
+    """The words in order, with `END` where a clause ends."""
+    text = fold(text)
+    if "'" in text:
+        text = _ELIDED.sub(r"\1 ", text).replace("'", "")
+    if text.isascii():
+        text = text.translate(_ASCII)
+    else:
+        text = "".join(_spaced(c) for c in text)
+    if _REPEATS.search(text):
+        text = _REPEATS.sub(r"\1", text)
+    return text.split()
+
+
+def _spaced(character: str) -> str:
+    if character.isalnum():
+        return character
+    if character in _ENDS:
+        return f" {END} "
+    if character in MEANINGFUL:
+        return f" {character} "
+    return " "
+
+
+def tokens(text: str) -> list[str]:
+    """The words of a message, folded."""
+    return [word for word in marked(text) if word != END]
+
+
+def normalise(text: str) -> str:
+    """The words of a message, folded, with single spaces between them; a second pass changes nothing."""
+    return " ".join(tokens(text))
+
+
+def squeeze(word: str) -> str:
+    """The word with every doubled letter single: what people who hold a key down or drop a letter have in common."""
+    return re.sub(r"([^\W\d_])\1+", r"\1", word)

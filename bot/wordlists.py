@@ -1,0 +1,255 @@
+"""One language's word lists, compiled once: spellings undone, phrases found by their rarest word, gaps and clauses known."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import OSA
+
+from bot.text import END, marked, squeeze, tokens
+from content.schema import Level, Route, SignalList, Words
+
+MAX_GAP = 2  # words that may stand inside a phrase: "want to [just] die"
+MIN_FUZZY = 5  # shorter words have too many neighbours: siko, siku, sikio
+CACHE_SIZE = 20_000
+MAX_WORD = 40
+_LEET = str.maketrans("013457", "oieast")
+
+Pieces = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One entry of a list. `anchor` is the position of its rarest word, by which it is found."""
+
+    words: Pieces
+    needs: frozenset[str]
+    anchor: int
+    source: SignalList
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A phrase found: the positions of its words, and the words that stood between them."""
+
+    phrase: Phrase
+    positions: tuple[int, ...]
+    between: Pieces
+    crosses: bool  # a clause ended inside it
+
+    @property
+    def start(self) -> int:
+        return self.positions[0]
+
+    @property
+    def end(self) -> int:
+        return self.positions[-1]
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.between and not self.crosses
+
+
+class WordList:
+    """All lists of one language. `read` brings a message to the language's own spelling, `find` finds its phrases."""
+
+    def __init__(self, words: Words, known_elsewhere: frozenset[str] = frozenset()) -> None:
+        self._pairs: dict[tuple[str, str], Pieces] = {}
+        self._spellings: dict[str, Pieces] = {}
+        for key, value in words.spellings.items():
+            pieces = tuple(tokens(key))
+            if len(pieces) == 1:
+                self._spellings[pieces[0]] = tuple(tokens(value))
+            elif len(pieces) == 2:
+                self._pairs[pieces[0], pieces[1]] = tuple(tokens(value))
+        self._pair_starts = {first for first, _ in self._pairs}
+        self.known = known_words(words)
+        self._known_elsewhere = known_elsewhere
+        self._cache: dict[str, Pieces] = {}
+        self._vocabulary: frozenset[str] = frozenset()
+        self._shapes: dict[str, list[str]] = {}
+        self._squeezed: dict[str, str] = {}
+
+        phrases = [self._phrase(text, source) for source in _sources(words) for text in source.phrases]
+        self.before, self.inside = self._bracketed(words.negations)
+        self.denying = self.inside | {pieces[0] for pieces in self.before if len(pieces) == 1}
+        self.past, self.still = self._bracketed(words.past)
+        self.others = {self._spell(tokens(text)) for text in words.third_person}
+        self.other_words = {pieces[0] for pieces in self.others if len(pieces) == 1}
+        self.numbers = {tuple(tokens(text)): value for text, value in words.numbers.items()}
+        self.ages = [self._spell(tokens(text.replace("{n}", " 0n "))) for text in words.ages]
+        self._index(phrases)
+        self._learn(phrases)
+
+    def read(self, words: Sequence[str]) -> list[str]:
+        """The words (with clause ends) as this language's lists spell them."""
+        cache = self._cache
+        result: list[str] = []
+        for word in words:
+            pieces = cache.get(word)
+            result += self._resolve(word) if pieces is None else pieces
+        if not self._pair_starts.isdisjoint(result):
+            result = self._join_pairs(result)
+        return result
+
+    def find(self, words: Sequence[str]) -> list[Hit]:
+        """Every place where a phrase stands, nearest words first, at most `MAX_GAP` others inside."""
+        present = set(words)
+        hits = []
+        for word in present & self._anchors:
+            for phrase in self._by_anchor[word]:
+                if phrase.needs <= present:
+                    for at, here in enumerate(words):
+                        if here == word and (hit := self._match(phrase, words, at)):
+                            hits.append(hit)
+        return hits
+
+    # --- compiling
+
+    def _phrase(self, text: str, source: SignalList) -> Phrase:
+        words = self._spell(tokens(text))
+        return Phrase(words, frozenset(words), 0, source, text)
+
+    def _spell(self, words: Iterable[str]) -> Pieces:
+        spelled: list[str] = []
+        for word in words:
+            spelled += self._spellings.get(word, (word,))
+        return tuple(self._join_pairs(spelled))
+
+    def _bracketed(self, texts: Iterable[str]) -> tuple[set[Pieces], set[str]]:
+        """Entries as they are, and those in brackets: "(pas)" bends a phrase it stands inside of, not after."""
+        plain = {self._spell(tokens(text)) for text in texts if not text.startswith("(")}
+        return plain, {tokens(text)[0] for text in texts if text.startswith("(")}
+
+    def _index(self, phrases: list[Phrase]) -> None:
+        counts = Counter(word for phrase in phrases for word in phrase.needs)
+        index: dict[str, list[Phrase]] = {}
+        seen = set()
+        for phrase in phrases:
+            if not phrase.words or (phrase.words, phrase.source.id) in seen:
+                continue
+            seen.add((phrase.words, phrase.source.id))
+            anchor = min(range(len(phrase.words)), key=lambda at: counts[phrase.words[at]])
+            found = Phrase(phrase.words, phrase.needs, anchor, phrase.source, phrase.text)
+            index.setdefault(phrase.words[anchor], []).append(found)
+        self._by_anchor = index
+        self._anchors = index.keys()
+
+    def _learn(self, phrases: list[Phrase]) -> None:
+        """What a misspelling may be corrected to: the words of signals, never those of "fine" or harmless lists."""
+        grave = {word for phrase in phrases if phrase.source.level for word in phrase.words}
+        grave |= {key for key in self._spellings if self._spellings[key][0] in grave}
+        self._vocabulary = frozenset(grave)
+        for word in grave:
+            self._squeezed.setdefault(squeeze(word), word)
+            if len(word) >= MIN_FUZZY and word.isalpha():
+                for shape in _shapes(word):
+                    self._shapes.setdefault(shape, []).append(word)
+
+    # --- reading one word
+
+    def _resolve(self, word: str) -> Pieces:
+        pieces = self._understand(word)
+        if len(self._cache) >= CACHE_SIZE:
+            self._cache.clear()
+        self._cache[word] = pieces
+        return pieces
+
+    def _understand(self, word: str) -> Pieces:
+        if word in self._spellings:
+            return self._spellings[word]
+        if word in self._vocabulary or word in self.known or len(word) < 3 or len(word) > MAX_WORD:
+            return (word,)
+        guess = self._squeezed.get(squeeze(word))
+        if guess is None and not word.isalpha() and not word.isdigit():
+            plain = word.translate(_LEET)
+            guess = plain if plain in self._vocabulary else None
+        if guess is None and word not in self._known_elsewhere:
+            guess = self._nearest(word)
+        if guess is not None:
+            return self._spellings.get(guess, (guess,))
+        if len(word) >= 7 and word not in self._known_elsewhere:
+            return self._split(word)
+        return (word,)
+
+    def _nearest(self, word: str) -> str | None:
+        if len(word) < MIN_FUZZY or not word.isalpha():
+            return None
+        best: tuple[int, str] | None = None
+        for shape in _shapes(word):
+            for candidate in self._shapes.get(shape, ()):
+                # People get the first letter right; "changing" is not "hanging".
+                if candidate[0] != word[0]:
+                    continue
+                distance = OSA.distance(word, candidate, score_cutoff=2)
+                if distance <= (2 if len(word) >= 9 else 1) and (best is None or (distance, candidate) < best):
+                    best = (distance, candidate)
+        return best[1] if best else None
+
+    def _split(self, word: str) -> Pieces:
+        """ "iwanttodie": words typed without spaces, if all of it is made of the lists' own words."""
+        ways: list[Pieces | None] = [()] + [None] * len(word)
+        for end in range(1, len(word) + 1):
+            for start in range(max(0, end - 14), end):
+                way, piece = ways[start], word[start:end]
+                if way is None or piece not in self._vocabulary:
+                    continue
+                best = ways[end]
+                if (len(piece) > 1 or piece in ("i", "j")) and (best is None or len(way) + 1 < len(best)):
+                    ways[end] = (*way, piece)
+        return ways[-1] or (word,)
+
+    def _join_pairs(self, words: list[str]) -> list[str]:
+        joined: list[str] = []
+        for word in words:
+            pair = self._pairs.get((joined[-1], word)) if joined else None
+            if pair:
+                joined[-1:] = pair
+            else:
+                joined.append(word)
+        return joined
+
+    # --- finding phrases
+
+    def _match(self, phrase: Phrase, words: Sequence[str], at: int) -> Hit | None:
+        positions = [at]
+        between: list[str] = []
+        crosses = False
+        for step, wanted in ((-1, phrase.words[: phrase.anchor][::-1]), (1, phrase.words[phrase.anchor + 1 :])):
+            here = at
+            for word in wanted:
+                here += step
+                while 0 <= here < len(words) and words[here] != word:
+                    other = words[here]
+                    if other == END:
+                        crosses = True
+                    elif len(between) == MAX_GAP or other in self.other_words:
+                        return None
+                    else:
+                        between.append(other)
+                    here += step
+                if not 0 <= here < len(words):
+                    return None
+                positions.append(here)
+        return Hit(phrase, tuple(sorted(positions)), tuple(between), crosses)
+
+
+def known_words(words: Words) -> frozenset[str]:
+    """Every word the language's files contain."""
+    texts: list[str] = [*words.negations, *words.harmless, *words.third_person, *words.past, *words.yes, *words.no]
+    texts += [*words.numbers, *words.fine, *words.names, *words.common, *words.spellings, *words.spellings.values()]
+    texts += [text for group in words.commands.values() for text in group]
+    texts += [text for source in words.signals for text in source.phrases]
+    return frozenset(word for text in texts for word in marked(text) if word != END)
+
+
+def _sources(words: Words) -> Iterator[SignalList]:
+    yield from words.signals
+    none: Route = "none"
+    yield SignalList(route=none, level=Level.NONE, phrases=words.harmless, id="harmless")
+
+
+def _shapes(word: str) -> set[str]:
+    """The word, and the word without each of its letters: two words one mistake apart share a shape."""
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
