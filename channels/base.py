@@ -60,12 +60,15 @@ OUTCOMES = _outcomes(
         blames_contact=True,
         sentence="The person stopped messages at the operator or gateway. Call instead.",
     ),
+    # These two must not pause the channel: a stranger with a foreign number could then silence it for everyone.
     Outcome(
         "country_closed",
         is_final=True,
-        pause_channel=900,
+        blames_contact=True,
         sentence="The gateway account may not send to this country. An administrator must open it.",
     ),
+    Outcome("no_route", is_final=True, blames_contact=True, sentence="Our sender has no way to reach this number."),
+    Outcome("bad_address", is_final=True, blames_contact=True, sentence="The mail server knows no such address."),
     Outcome(
         "bad_sender",
         is_final=True,
@@ -172,9 +175,18 @@ class Channel(Protocol):
 class ChannelKind(Protocol):
     """How a kind of channel is configured and opened; registered in `channels.KINDS`."""
 
-    name: str
-    settings: Sequence[str]  # names of the settings it needs
-    default_rate: float  # messages per second
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Sequence[str]:
+        """Names of the settings it needs."""
+        ...
+
+    @property
+    def default_rate(self) -> float:
+        """Messages per second."""
+        ...
 
     def open(self, name: str, address: str, settings: Mapping[str, Any], public_url: str) -> Channel: ...
 
