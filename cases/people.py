@@ -257,7 +257,7 @@ def _contact(database: Database, person: Enrolment, language: str, known: _Known
     if found is not None:
         return found
     contact_id = database.new_id()
-    row = {
+    row: dict[str, Any] = {
         "id": contact_id,
         "channel_id": person.channel_id or known.default_channel,
         "address": person.phone,

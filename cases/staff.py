@@ -1,5 +1,6 @@
 """Staff accounts: adding, listing, disabling, and their passwords (Argon2id)."""
 
+import asyncio
 import functools
 import re
 from collections.abc import Mapping, Sequence
@@ -93,7 +94,7 @@ async def add_staff(
         "id": database.new_id(),
         "login": login,
         "name": name.strip(),
-        "password": hash_password(password),
+        "password": await asyncio.to_thread(hash_password, password),
         "role": role,
         "languages": list(languages),
         "gender": gender,
@@ -146,7 +147,7 @@ async def disable_staff(database: Database, login: str, now: datetime, *, by: in
 async def set_password(database: Database, login: str, password: str, now: datetime, *, by: int | None = None) -> None:
     """Set a new password; every open session of the account ends."""
     s, session = tables.staff, tables.staff_session
-    hashed = hash_password(password)
+    hashed = await asyncio.to_thread(hash_password, password)
     async with database.write() as connection:
         changed = await connection.execute(
             sa.update(s).where(s.c.login == login.strip().lower()).values(password=hashed).returning(s.c.id)
