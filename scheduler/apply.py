@@ -20,9 +20,10 @@ from cases.alerts import Danger, open_or_join
 from cases.hours import Hours
 from channels.segments import count
 from content.schema import Level, Pack
+from scheduler.due import AllowedHours
 from store import tables as t
 from store.database import Database, signal
-from store.queue import outgoing_row
+from store.queue import PURPOSES, outgoing_row
 
 
 @dataclass(slots=True)
@@ -49,6 +50,10 @@ class Subject:
     quiet_until: int = 0
     safe_from: int | None = None
     safe_until: int | None = None
+
+    @property
+    def hours(self) -> AllowedHours:
+        return AllowedHours(self.time_zone, self.quiet_from, self.quiet_until, self.safe_from, self.safe_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +286,10 @@ class Changes:
 
     def _say(self, subject: Subject, effect: fx.Say, message: Message | None) -> None:
         number = self._database.new_id()
+        due_at = self._now + timedelta(seconds=effect.delay)
+        not_after = None
+        if effect.purpose == "reminder":  # which nobody asked for: it must not be held up into an unsafe hour
+            not_after = subject.hours.allowed_until(due_at, due_at + PURPOSES["reminder"].lasts)
         row = outgoing_row(
             message_id=number,
             purpose=effect.purpose,
@@ -288,7 +297,8 @@ class Changes:
             contact_id=subject.contact_id,
             session_id=subject.session_id,
             now=self._now,
-            due_at=self._now + timedelta(seconds=effect.delay),
+            due_at=due_at,
+            not_after=not_after,
             text=effect.text,
             key=f"r/{message.id}/{number}" if message is not None else None,
             segments=count(effect.text).segments,

@@ -101,7 +101,7 @@ def _day(text: str | None) -> date | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class AllowedHours:
     """When a person may be written to: minutes after local midnight; a `from` after its `until` crosses midnight.
 
     Equal quiet minutes mean no quiet hours. Equal safe minutes mean that no minute is safe: of two readings of a slip
@@ -222,8 +222,8 @@ class Group:
     anchor_date: date | None = None
 
     @property
-    def hours(self) -> Hours:
-        return Hours(self.time_zone, self.quiet_from, self.quiet_until, self.safe_from, self.safe_until)
+    def hours(self) -> AllowedHours:
+        return AllowedHours(self.time_zone, self.quiet_from, self.quiet_until, self.safe_from, self.safe_until)
 
 
 @dataclass(frozen=True, slots=True)
