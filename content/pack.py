@@ -17,7 +17,7 @@ from content.schema import LANGUAGES, Checkin, Pack, QuestionText, Words
 from content.source import Desk, Entry, Fault
 
 BUILTIN = Path(__file__).parent / "builtin"
-_WORD_FILES = ("signals.yaml", "answers.yaml", "commands.yaml", "talk.yaml")
+_WORD_FILES = ("signals.yaml", "answers.yaml", "commands.yaml", "talk.yaml", "common.yaml")
 Places = Mapping[tuple[str, ...], tuple[str, int]]
 
 

@@ -29,19 +29,9 @@ _QUESTION_KEYS = (
     "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route",
 )  # fmt: skip
 _LISTS = (
-    "negations",
-    "harmless",
-    "third_person",
-    "past",
-    "yes",
-    "no",
-    "fine",
-    "names",
-    "ages",
-    "thanks",
-    "corrections",
-    "end_requests",
-)
+    "negations", "harmless", "third_person", "past", "yes", "no", "fine", "names", "ages",
+    "thanks", "corrections", "end_requests", "common",
+)  # fmt: skip
 _COMMANDS = ("stop", "start", "help", "call_me")
 WORD_KEYS = (*_LISTS, "signals", "spellings", "numbers", "commands")
 
