@@ -209,10 +209,8 @@ def _check_lengths(loaded: Loaded, count_segments: CountSegments) -> Iterator[Fa
     for place, what, text in _longest(loaded):
         segments = count_segments(text)
         if segments > 1:
-            yield Fault(
-                *place,
-                f"{what} takes {segments} SMS with its placeholders filled in ({len(text)} characters); one is allowed",
-            )
+            size = f"{segments} SMS ({len(text)} characters with its placeholders filled in)"
+            yield Fault(*place, f"{what} takes {size}; one is allowed")
 
 
 def _longest(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
