@@ -34,7 +34,8 @@ API = "https://api.twilio.com"
 SETTINGS = ("account_sid", "auth_token")
 DEFAULT_RATE = 1.0  # a long code's own rate; short codes and messaging services carry more
 # Well inside the outbox's 30 s lease: a send must have ended, one way or the other, before its lease does.
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+TIMEOUT = 10.0
+LONGEST_TIMEOUT = 20.0
 CLOCK_SKEW = timedelta(minutes=5)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _EMPTY_TWIML = ('<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
@@ -71,7 +72,7 @@ class Twilio:
         account = str(settings["account_sid"])
         if not re.fullmatch(r"AC[0-9a-fA-F]{32}", account):
             raise ChannelSettingError(f"channel {name!r}: setting 'account_sid' is not an account SID")
-        self._http = TwilioHttp(_api_base(name, settings.get("api_base") or API))
+        self._http = TwilioHttp(_api_base(name, settings.get("api_base") or API), _timeout(name, settings))
         # The package reads TWILIO_REGION and TWILIO_EDGE from the environment unless it is given another one.
         client = Client(account, self._tokens[0], http_client=self._http, environment={"": ""})
         self._messages = client.messages
@@ -213,6 +214,16 @@ def _api_base(name: str, base: str) -> str:
     return base.rstrip("/")
 
 
+def _timeout(name: str, settings: Mapping[str, Any]) -> float:
+    try:
+        seconds = float(settings.get("timeout") or TIMEOUT)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise ChannelSettingError(f"channel {name!r}: setting 'timeout' must be up to {LONGEST_TIMEOUT:.0f} seconds")
+    return seconds
+
+
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the package has no types
     """The package's transport with one pooled session, our timeouts, no retries, and no log of numbers and texts.
 
@@ -220,9 +231,10 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the package has no t
     retry; and it cannot be pointed at another address, which tests and benches need.
     """
 
-    def __init__(self, api_base: str) -> None:
+    def __init__(self, api_base: str, timeout: float) -> None:
         super().__init__(logging.getLogger("hujambo.twilio"), is_async=True)
         self._api_base = api_base
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
         self._session: aiohttp.ClientSession | None = None
 
     async def request(
@@ -240,7 +252,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the package has no t
             uri = self._api_base + uri[len(API) :]
         if self._session is None:
             # Made on first use: a channel may be opened before there is an event loop.
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=256))
+            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=256))
         async with self._session.request(
             method.upper(),
             uri,
