@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cases import rules
+from cases import rota, rules
 from cases.handling import add_note, close, log_attempt, pass_on, reply, set_level, take
 from cases.hours import Hours
 from cases.ladder import climb_due
@@ -185,6 +185,9 @@ async def _join(
             machine_level=sa.bindparam("new_machine_level"),
             target_at=sa.bindparam("new_target_at"),
             due_at=sa.bindparam("new_due_at"),
+            state=sa.bindparam("new_state"),
+            owner_id=sa.bindparam("new_owner_id"),
+            taken_at=sa.bindparam("new_taken_at"),
             messages=a.c.messages + sa.bindparam("more"),
         ),
         updates,
@@ -210,6 +213,10 @@ def _joined(
         raised = raised or joined.is_raised
         kind = "raised" if joined.is_raised else "joined"
         written.events.append(event_row(row["id"], now, kind, danger.as_data()))
+    if row["route"] == "misconduct" and row["owner_id"] not in {None, *_focal_points(duty)}:
+        # Its owner may not see it from here on: it must be free for a focal point to take.
+        written.events.append(event_row(row["id"], now, "returned", {"from": row["owner_id"]}))
+        row["state"], row["owner_id"], row["taken_at"], raised = "open", None, None, True
     if raised:
         row["target_at"] = min(row["target_at"], rules.target_at(Level(row["level"]), now, hours))
         due = rules.climbs_at(Level(row["level"]), now, hours)
@@ -224,6 +231,9 @@ def _joined(
         "new_machine_level": row["machine_level"],
         "new_target_at": row["target_at"],
         "new_due_at": row["due_at"],
+        "new_state": row["state"],
+        "new_owner_id": row["owner_id"],
+        "new_taken_at": row["taken_at"],
         "more": len(dangers),
     }
 
@@ -268,6 +278,10 @@ async def _told_lately(connection: AsyncConnection, alert_ids: Sequence[int], no
         e.c.alert_id.in_(alert_ids), e.c.kind == "owner_told", e.c.at > now - _OWNER_TOLD_EVERY
     )
     return set((await connection.execute(statement)).scalars())
+
+
+def _focal_points(duty: Duty) -> tuple[int, ...]:
+    return rota.focal_points(duty.members)
 
 
 def _hours(duty: Duty, row: dict[str, Any]) -> Hours:

@@ -397,7 +397,8 @@ async def _add_follow_up(case: _Case, kind: str, due_at: datetime) -> None:
         contact_id=alert["contact_id"],
         beneficiary_id=alert["beneficiary_id"],
         alert_id=alert["id"],
-        site_id=alert["site_id"],
+        # A report about staff is in no list of its site.
+        site_id=None if alert["route"] == "misconduct" else alert["site_id"],
         staff_id=alert["owner_id"] or case.actor["id"],
     )
     await add_follow_ups(case.database, case.connection, [row])

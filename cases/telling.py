@@ -199,7 +199,8 @@ async def _task_for_unheard(
             now,
             now,
             alert_id=n.alert_id,
-            site_id=n.site_id,
+            # A report about staff is in no list of its site.
+            site_id=None if n.route == "misconduct" else n.site_id,
         )
         for n in unheard
     ]

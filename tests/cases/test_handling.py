@@ -234,6 +234,20 @@ async def test_reports_about_staff_are_no_ones_but_the_focal_points(world: World
     assert (await world.alert()).owner_id == focal
 
 
+async def test_an_alert_that_becomes_a_report_about_staff_leaves_its_owner_for_the_focal_points(
+    world: World,
+) -> None:
+    focal = await a_staff_member(world.database, role="focal_point")
+    alert_id = await opened(world, Level.ELEVATED)
+    await alerts.take(world.database, alert_id, world.first, NOW)
+    told = len(await world.told())
+    await world.raise_(world.danger(Level.HIGH, route="misconduct"), now=NOW + MINUTE)
+    alert = await world.alert()
+    assert (alert.state, alert.owner_id, alert.route, alert.due_at) == ("open", None, "misconduct", NOW + 16 * MINUTE)
+    assert await world.told(told) == [focal]
+    await alerts.take(world.database, alert_id, focal, NOW + MINUTE)
+
+
 async def test_disabled_staff_and_staff_of_other_sites_are_refused(world: World) -> None:
     alert_id = await opened(world)
     gone = await a_staff_member(world.database, disabled_at=NOW)
