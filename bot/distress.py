@@ -198,7 +198,7 @@ def _distance(hit: Hit, other: Hit) -> int:
 def _ages(language: str, lists: WordList, words: list[str]) -> Iterator[Finding]:
     """A first-person age under 18: a child must not be screened (IDDRS 5.20)."""
     for at in range(len(words)):
-        for size in (2, 1):
+        for size in (3, 2, 1):
             number = _number(lists, words[at : at + size]) if at + size <= len(words) else None
             if number is None or not CHILD <= number < ADULT:
                 continue

@@ -27,6 +27,8 @@ _ASCII = str.maketrans(
     }
 )
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
+# "k i l l": four letters, or three that do not start like "i m a" or "u r a".
+_LETTER_BY_LETTER = re.compile(r"(?<!\S)(?![iu] )[a-z](?: +[a-z]){2,}(?!\S)")
 # French (and Arabic-French) elision: the apostrophe parts two words. Everywhere else it is inside one.
 _ELIDED = re.compile(r"\b(j|n|d|l|m|t|s|c|qu|jusqu|lorsqu|puisqu)'(?=[^\W\d_]{2}|[aày]\b)")
 
@@ -34,7 +36,7 @@ _ELIDED = re.compile(r"\b(j|n|d|l|m|t|s|c|qu|jusqu|lorsqu|puisqu)'(?=[^\W\d_]{2}
 def fold(text: str) -> str:
     """Lower case, no accents, Western digits, folded Arabic letters; spacing and punctuation as they were."""
     if text.isascii():
-        return text.lower()
+        return text.lower().replace("`", "'")
     text = unicodedata.normalize("NFKC", text).translate(_LETTERS).casefold()
     text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
     return unicodedata.normalize("NFC", text).translate(_LETTERS).translate(_DIGITS)
@@ -51,6 +53,8 @@ def marked(text: str) -> list[str]:
         text = "".join(_spaced(c) for c in text)
     if _REPEATS.search(text):
         text = _REPEATS.sub(r"\1", text)
+    if _LETTER_BY_LETTER.search(text):
+        text = _LETTER_BY_LETTER.sub(lambda found: found[0].replace(" ", ""), text)
     return text.split()
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA
 
@@ -18,6 +18,12 @@ _LEET = str.maketrans("013457", "oieast")
 Pieces = tuple[str, ...]
 
 
+class Guess(str):
+    """A word corrected by guessing. It may stand in a phrase, but is none by itself: *kubaki* (stay) is not *kubaka* (rape)."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """One entry of a list. `anchor` is the position of its rarest word, by which it is found."""
@@ -27,6 +33,7 @@ class Phrase:
     anchor: int
     source: SignalList
     text: str
+    gap: int = 0  # how many other words may stand inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class WordList:
         self.past, self.still = self._bracketed(words.past)
         self.others = {self._spell(tokens(text)) for text in words.third_person}
         self.other_words = {pieces[0] for pieces in self.others if len(pieces) == 1}
-        self.numbers = {tuple(tokens(text)): value for text, value in words.numbers.items()}
+        self.numbers = {self._spell(tokens(text)): value for text, value in words.numbers.items()}
         self.ages = [self._spell(tokens(text.replace("{n}", " 0n "))) for text in words.ages]
         self._index(phrases)
         self._learn(phrases)
@@ -131,7 +138,7 @@ class WordList:
                 continue
             seen.add((phrase.words, phrase.source.id))
             anchor = min(range(len(phrase.words)), key=lambda at: counts[phrase.words[at]])
-            found = Phrase(phrase.words, phrase.needs, anchor, phrase.source, phrase.text)
+            found = replace(phrase, anchor=anchor, gap=_gap(phrase))
             index.setdefault(phrase.words[anchor], []).append(found)
         self._by_anchor = index
         self._anchors = index.keys()
@@ -151,6 +158,7 @@ class WordList:
 
     def _resolve(self, word: str) -> Pieces:
         pieces = self._understand(word)
+        # Bounded: strangers must not be able to fill our memory.
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()
         self._cache[word] = pieces
@@ -161,14 +169,17 @@ class WordList:
             return self._spellings[word]
         if word in self._vocabulary or word in self.known or len(word) < 3 or len(word) > MAX_WORD:
             return (word,)
-        guess = self._squeezed.get(squeeze(word))
+        squeezed = self._squeezed.get(squeeze(word))
+        guess = Guess(squeezed) if squeezed else None
         if guess is None and not word.isalpha() and not word.isdigit():
             plain = word.translate(_LEET)
             guess = plain if plain in self._vocabulary else None
         if guess is None and word not in self._known_elsewhere:
-            guess = self._nearest(word)
+            nearest = self._nearest(word)
+            guess = Guess(nearest) if nearest else None
         if guess is not None:
-            return self._spellings.get(guess, (guess,))
+            pieces = self._spellings.get(guess, (guess,))
+            return tuple(Guess(piece) for piece in pieces) if isinstance(guess, Guess) else pieces
         if len(word) >= 7 and word not in self._known_elsewhere:
             return self._split(word)
         return (word,)
@@ -213,6 +224,8 @@ class WordList:
     # --- finding phrases
 
     def _match(self, phrase: Phrase, words: Sequence[str], at: int) -> Hit | None:
+        if len(phrase.words) == 1 and isinstance(words[at], Guess):
+            return None
         positions = [at]
         between: list[str] = []
         crosses = False
@@ -224,7 +237,7 @@ class WordList:
                     other = words[here]
                     if other == END:
                         crosses = True
-                    elif len(between) == MAX_GAP or other in self.other_words:
+                    elif len(between) == phrase.gap or other in self.other_words:
                         return None
                     else:
                         between.append(other)
@@ -248,6 +261,13 @@ def _sources(words: Words) -> Iterator[SignalList]:
     yield from words.signals
     none: Route = "none"
     yield SignalList(route=none, level=Level.NONE, phrases=words.harmless, id="harmless")
+
+
+def _gap(phrase: Phrase) -> int:
+    """Two words say little with two others between them, except where missing it costs a life. Harmless ones bear none."""
+    if not phrase.source.level and not phrase.source.means:
+        return 0
+    return MAX_GAP if len(phrase.words) > 2 or phrase.source.route in ("self_harm", "harm_others") else 1
 
 
 def _shapes(word: str) -> set[str]:

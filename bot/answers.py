@@ -1,0 +1,528 @@
+"""What a message answers to a question: digits, number words, labels, yes and no; None, with why, whenever in doubt."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+import phonenumbers
+from rapidfuzz.distance import OSA
+
+from bot.text import fold, squeeze, tokens
+from content.schema import Question, QuestionKind, Words
+
+MIN_FUZZY = 5
+MAX_TEXT = 1600
+Form = tuple[str, ...]
+Value = str | float
+
+# A number as written inside a text: "24ans", "no.2", "2)", "7.5", "٤". A sign in front belongs to it.
+_NUMBER = re.compile(r"(?<![\d.,])-?\d+(?:[.,]\d+)?")
+_SPELLED_ZERO = re.compile(r"(?<![^\W\d_])[oO](?=\d)|(?<=\d)[oO](?![^\W\d_])")
+_DATE = re.compile(r"^\D*(\d{1,4})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{1,4})\D*$")
+# Said around an answer without changing it.
+_FILLERS = frozenset(
+    [
+        "no",
+        "num",
+        "number",
+        "nr",
+        "nb",
+        "namba",
+        "nambari",
+        "numero",
+        "n",
+        "option",
+        "answer",
+        "reply",
+        "choice",
+        "my",
+        "is",
+        "it",
+        "its",
+        "the",
+        "a",
+        "an",
+        "i",
+        "say",
+        "said",
+        "choose",
+        "pick",
+        "am",
+        "im",
+        "one",
+        "please",
+        "pls",
+        "plz",
+        "thanks",
+        "thank",
+        "thx",
+        "you",
+        "ok",
+        "sir",
+        "madam",
+        "hello",
+        "hi",
+        "hey",
+        "good",
+        "morning",
+        "afternoon",
+        "evening",
+        "la",
+        "le",
+        "les",
+        "l",
+        "un",
+        "une",
+        "c",
+        "est",
+        "je",
+        "j",
+        "dis",
+        "choisis",
+        "choix",
+        "reponse",
+        "svp",
+        "stp",
+        "merci",
+        "bonjour",
+        "bonsoir",
+        "salut",
+        "oui",
+        "s",
+        "il",
+        "vous",
+        "te",
+        "plait",
+        "ma",
+        "mon",
+        "mes",
+        "suis",
+        "ni",
+        "jibu",
+        "langu",
+        "yangu",
+        "ya",
+        "wa",
+        "nasema",
+        "nachagua",
+        "nimechagua",
+        "tafadhali",
+        "asante",
+        "habari",
+        "hujambo",
+        "mimi",
+        "niko",
+        "nina",
+        "chaguo",
+        "jambo",
+        "shikamoo",
+        "god",
+        "alhamdulillah",
+        "bless",
+        "dieu",
+        "mungu",
+        "mwema",
+        "we",
+    ]
+)
+_NUMBER_PREFIXES = frozenset(
+    [
+        "no",
+        "num",
+        "number",
+        "nr",
+        "nb",
+        "namba",
+        "nambari",
+        "numero",
+        "n",
+        "option",
+        "answer",
+        "reply",
+        "choice",
+        "reponse",
+        "jibu",
+    ]
+)
+# These turn a label or a number round.
+_DENIAL = frozenset(
+    [
+        "not",
+        "no",
+        "never",
+        "dont",
+        "didnt",
+        "isnt",
+        "aint",
+        "wont",
+        "cant",
+        "nothing",
+        "pas",
+        "non",
+        "ne",
+        "jamais",
+        "plus",
+        "aucun",
+        "hapana",
+        "si",
+        "sio",
+        "siyo",
+        "siko",
+        "sipo",
+        "sina",
+        "hakuna",
+        "bila",
+        "but",
+        "mais",
+        "lakini",
+    ]
+)
+_DENIAL_EVERYWHERE = frozenset(
+    [
+        "not",
+        "never",
+        "dont",
+        "didnt",
+        "isnt",
+        "aint",
+        "wont",
+        "cant",
+        "but",
+        "pas",
+        "jamais",
+        "mais",
+        "si",
+        "sio",
+        "siyo",
+        "siko",
+        "sipo",
+        "lakini",
+        "ila",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`value` is what is stored: an option's value, a number, yes or no, an ISO date, an E.164 number, a text."""
+
+    value: Value | None
+    reason: str
+
+
+def read_answer(
+    kind: QuestionKind,
+    text: str,
+    *,
+    question: Question | None = None,
+    options: Mapping[str, Sequence[str]],
+    words: Words,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Answer:
+    """The answer, or None and why not. `options`: value → label and spellings, in the order in which they were listed."""
+    del question
+    spoken = text.strip()
+    if not spoken:
+        return Answer(None, "empty")
+    match kind:
+        case "choice":
+            return _choice(spoken, options, words)
+        case "yesno":
+            return _yesno(spoken, options, words)
+        case "scale" | "number":
+            return _number(spoken, options, words, minimum, maximum)
+        case "date":
+            return _date(spoken)
+        case "phone":
+            return _phone(spoken)
+        case "text":
+            return Answer(spoken[:MAX_TEXT], "text")
+
+
+# --- choices
+
+
+def _choice(text: str, options: Mapping[str, Sequence[str]], words: Words) -> Answer:
+    values = list(options)
+    said = tokens(text)
+    spelled = tuple(piece for word in said for piece in _form(words.spellings.get(word, word)))
+    whole = _whole_label(tuple(said), options) or _whole_label(spelled, options)
+    if whole is not None:
+        return Answer(whole, "label")
+    numbers, rest = _split_numbers(text, words)
+    labels = _labels_in(rest, options)
+    named = set(labels)
+    if len(set(numbers)) > 1 or len(named) > 1:
+        return Answer(None, "more than one answer")
+    if numbers:
+        value = _at(values, numbers[0])
+        if value is None:
+            return Answer(None, "out of range")
+        if named and named != {value}:
+            return Answer(None, "number and words differ")
+        if not named and (_DENIAL - _NUMBER_PREFIXES) & set(rest):
+            return Answer(None, "denied or limited")
+        if _leftover(rest, options[value]):
+            return Answer(None, "number with other words")
+        return Answer(value, "number")
+    if named:
+        value = labels[0]
+        if _DENIAL_EVERYWHERE & set(rest) - _label_words(options[value]):
+            return Answer(None, "denied or limited")
+        if len(_leftover(rest, options[value])) > 2:
+            return Answer(None, "label inside a longer text")
+        return Answer(value, "label")
+    return Answer(None, "not understood")
+
+
+def _whole_label(said: Form, options: Mapping[str, Sequence[str]]) -> str | None:
+    """The option that the message is, to the letter or nearly; None if two options are equally near."""
+    polite = tuple(word for word in said if word not in _FILLERS) or said
+    forms = (said, polite)
+    exact = [value for value, spellings in options.items() if any(_form(s) in forms for s in spellings)]
+    if exact:
+        return exact[0] if len(exact) == 1 else None
+    near = [value for value, spellings in options.items() if any(_is_near(polite, _form(s)) for s in spellings)]
+    return near[0] if len(near) == 1 else None
+
+
+def _is_near(said: Form, label: Form) -> bool:
+    if len(said) != len(label):
+        return False
+    return all(_same_word(one, other) for one, other in zip(said, label, strict=True))
+
+
+def _same_word(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if min(len(one), len(other)) < MIN_FUZZY or one[0] != other[0]:
+        return False
+    return squeeze(one) == squeeze(other) or OSA.distance(one, other, score_cutoff=2) <= 1 + (len(other) >= 9)
+
+
+def _labels_in(said: Sequence[str], options: Mapping[str, Sequence[str]]) -> list[str]:
+    """Options named inside the message. A label inside a longer one does not count: *fine* in *not fine*."""
+    spans: list[tuple[int, int, str]] = []
+    for value, spellings in options.items():
+        for spelling in spellings:
+            form = _form(spelling)
+            for at in range(len(said) - len(form) + 1):
+                if form and _is_near(tuple(said[at : at + len(form)]), form):
+                    spans.append((at, at + len(form), value))
+    return [
+        value
+        for start, end, value in spans
+        if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
+    ]
+
+
+def _leftover(said: Iterable[str], labels: Iterable[str]) -> list[str]:
+    known = _label_words(labels)
+    return [
+        word for word in said
+        if word not in _FILLERS and not any(_same_word(word, label) for label in known)
+    ]  # fmt: skip
+
+
+def _label_words(labels: Iterable[str]) -> set[str]:
+    return {word for label in labels for word in _form(label)}
+
+
+def _at(values: list[str], number: float) -> str | None:
+    """An option whose value is the number itself, else the one at that place in the list."""
+    plain = f"{number:g}"
+    if plain in values:
+        return plain
+    if all(value.lstrip("-").isdigit() for value in values):
+        return None
+    return values[int(number) - 1] if number == int(number) and 1 <= number <= len(values) else None
+
+
+@lru_cache(maxsize=4096)
+def _form(label: str) -> Form:
+    return tuple(tokens(label))
+
+
+# --- yes and no
+
+
+def _yesno(text: str, options: Mapping[str, Sequence[str]], words: Words) -> Answer:
+    said = tokens(text)
+    yes = {*map(_form, words.yes), *map(_form, options.get("yes", ()))}
+    no = {*map(_form, words.no), *map(_form, options.get("no", ()))}
+    for form in _yesno_forms(said):
+        if (form in yes) != (form in no):
+            return Answer("yes" if form in yes else "no", "word")
+    numbers, rest = _split_numbers(text, words)
+    left = [word for word in rest if word not in _FILLERS]
+    if numbers and not left:
+        if len(set(numbers)) == 1 and options and numbers[0] in (1, 2):
+            return Answer("yes" if numbers[0] == 1 else "no", "number")
+        return Answer(None, "out of range" if options else "not a yes or no")
+    has_yes = any((word,) in yes for word in said)
+    has_no = any((word,) in no for word in said) or bool(_DENIAL_EVERYWHERE & set(said))
+    if has_yes and has_no:
+        return Answer(None, "both yes and no")
+    # "yes but…", "no one helps me": a first word alone decides only if it stands for itself.
+    first = re.split(r"[.,!;:\n]", fold(text), maxsplit=1)[0]
+    head = tuple(tokens(first))
+    if len(head) < len(said) <= 6 and not numbers and ((head in yes) != (head in no)):
+        return Answer("yes" if head in yes else "no", "word")
+    return Answer(None, "not a yes or no")
+
+
+def _yesno_forms(said: Sequence[str]) -> list[Form]:
+    forms: list[Form] = [tuple(said)]
+    if said and len(set(said)) == 1:
+        forms.append((said[0],))
+    polite = tuple(word for word in said if word not in _POLITE)
+    if polite and polite != forms[0]:
+        forms.append(polite)
+        if len(set(polite)) == 1:
+            forms.append(polite[:1])
+    return forms
+
+
+_POLITE = frozenset(
+    [
+        "please",
+        "pls",
+        "plz",
+        "thanks",
+        "thank",
+        "thx",
+        "tnx",
+        "you",
+        "sir",
+        "madam",
+        "so",
+        "much",
+        "very",
+        "svp",
+        "stp",
+        "merci",
+        "beaucoup",
+        "monsieur",
+        "madame",
+        "tafadhali",
+        "asante",
+        "sana",
+        "ahsante",
+    ]
+)
+
+
+# --- numbers
+
+
+def _number(
+    text: str, options: Mapping[str, Sequence[str]], words: Words, minimum: float | None, maximum: float | None
+) -> Answer:
+    if options:
+        whole = _whole_label(tuple(tokens(text)), options)
+        if whole is not None and re.fullmatch(r"-?\d+(\.\d+)?", whole):
+            return Answer(float(whole), "label")
+    numbers, rest = _split_numbers(text, words)
+    if not numbers:
+        return Answer(None, "no number")
+    if len(set(numbers)) > 1:
+        return Answer(None, "more than one number")
+    if set(rest) & (_DENIAL - _NUMBER_PREFIXES - {"ne", "si", "non"}) or {
+        "less",
+        "more",
+        "moins",
+        "chini",
+        "zaidi",
+    } & set(rest):
+        return Answer(None, "denied or limited")
+    number = numbers[0]
+    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        return Answer(None, "out of range")
+    if len([word for word in rest if word not in _FILLERS]) > 4:
+        return Answer(None, "number inside a longer text")
+    return Answer(number, "number")
+
+
+def _split_numbers(text: str, words: Words) -> tuple[list[float], list[str]]:
+    """The numbers in a message, and its other words. Words for numbers count; l and I alone are ones, o before a digit a zero."""
+    folded = _SPELLED_ZERO.sub("0", fold(text))
+    folded = re.sub(r"(?<=\d)[ ,'](?=\d{3}\b)", "", folded)
+    if folded.strip(" .!)(") in ("l", "i", "|"):
+        return [1.0], []
+    if folded.strip(" .!)(") == "o":
+        return [0.0], []
+    numbers = [float(found.replace(",", ".")) for found in _NUMBER.findall(folded)]
+    left = tokens(_NUMBER.sub(" ", folded))
+    named = _number_words(_NumbersKey(words))
+    rest: list[str] = []
+    at = 0
+    while at < len(left):
+        for size in (3, 2, 1):
+            value = named.get(tuple(left[at : at + size])) if at + size <= len(left) else None
+            if value is not None:
+                break
+        # "one" after "the second", "un" before a noun: an article beside a number or other words is none.
+        is_named = bool(rest) and rest[-1] in _NUMBER_PREFIXES
+        is_article = left[at] in ("one", "un", "une") and (bool(numbers) or len(left) > 1) and not is_named
+        if value is None or is_article:
+            rest.append(left[at])
+            at += 1
+        else:
+            numbers.append(float(value))
+            at += size
+    return numbers, rest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _NumbersKey:
+    """A language's words, compared by identity, so that its numbers are compiled once."""
+
+    words: Words
+
+    def __hash__(self) -> int:
+        return id(self.words)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _NumbersKey) and self.words is other.words
+
+
+@lru_cache(maxsize=64)
+def _number_words(key: _NumbersKey) -> dict[Form, int]:
+    return {_form(name): value for name, value in key.words.numbers.items()}
+
+
+# --- dates and telephone numbers
+
+
+def _date(text: str) -> Answer:
+    """Day first, as all our countries write it, or year first. ISO out."""
+    found = _DATE.match(fold(text))
+    if not found:
+        return Answer(None, "not a date")
+    first, month, last = (int(part) for part in found.groups())
+    day, year = (last, first) if first > 31 else (first, last)
+    if year < 100:
+        year += 2000
+    try:
+        return Answer(date(year, month, day).isoformat(), "date")
+    except ValueError:
+        return Answer(None, "no such day")
+
+
+def _phone(text: str) -> Answer:
+    """A number with its country code, E.164 out; without one it could belong to several countries."""
+    digits = re.sub(r"[^\d+]", "", _SPELLED_ZERO.sub("0", fold(text)))
+    if digits.startswith("00"):
+        digits = "+" + digits[2:]
+    if not digits.startswith("+"):
+        return Answer(digits, "local number") if 7 <= len(digits) <= 12 else Answer(None, "not a telephone number")
+    try:
+        number = phonenumbers.parse(digits)
+    except phonenumbers.NumberParseException:
+        return Answer(None, "not a telephone number")
+    if not phonenumbers.is_possible_number(number):
+        return Answer(None, "not a telephone number")
+    return Answer(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), "telephone number")

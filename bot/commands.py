@@ -1,0 +1,159 @@
+"""Commands: only ever the whole message, politeness aside, because "stop" and "end" are also words of despair."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from bot.text import tokens
+from content.schema import Pack, Words
+
+Name = Literal["stop", "start", "help", "call_me", "language"]
+_NAMES: tuple[Name, ...] = ("stop", "start", "call_me", "help")
+MAX_WORDS = 8
+
+# Said around a command without changing it; in every language, because people mix them.
+_POLITE = frozenset(
+    [
+        "please",
+        "pls",
+        "plz",
+        "plse",
+        "pliz",
+        "kindly",
+        "thanks",
+        "thank",
+        "thx",
+        "tnx",
+        "you",
+        "sir",
+        "madam",
+        "dear",
+        "hi",
+        "hello",
+        "hey",
+        "ok",
+        "svp",
+        "stp",
+        "merci",
+        "bonjour",
+        "bonsoir",
+        "slt",
+        "bjr",
+        "cc",
+        "d",
+        "accord",
+        "tafadhali",
+        "tafadhal",
+        "asante",
+        "ahsante",
+        "jamani",
+        "habari",
+        "hujambo",
+    ]
+)
+_POLITE_PHRASES = (("s", "il", "vous", "plait"), ("s", "il", "te", "plait"), ("thank", "you"))
+# Alone these are what operators know; "please end" may be about a life.
+_BARE_ONLY = frozenset({"end", "quit", "cancel", "fin", "annuler"})
+# What stands around a language's name when somebody asks for it.
+_ASKING = frozenset(
+    [
+        "in",
+        "to",
+        "the",
+        "language",
+        "speak",
+        "use",
+        "write",
+        "change",
+        "switch",
+        "en",
+        "langue",
+        "la",
+        "parler",
+        "passer",
+        "kwa",
+        "lugha",
+        "ya",
+        "i",
+        "want",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What was asked for; `language` is the new language of a language change, else the one the keyword belongs to."""
+
+    name: Name
+    language: str = ""
+
+
+def read_command(text: str, pack: Pack, language: str) -> Command | None:
+    """The command that this message is, or None. The person's own language is tried first, then all of the pack."""
+    if len(text) > 120:
+        return None
+    if text.strip() in ("?", "??", "???"):
+        return Command("help", language)
+    words = tuple(tokens(text))
+    if not 0 < len(words) <= MAX_WORDS:
+        return None
+    order = [code for code in (language, *pack.languages) if code in pack.words]
+    for form in _forms(words):
+        for code in dict.fromkeys(order):
+            found = _keywords(_Key(pack.words[code])).get(form)
+            if found is not None and (form == words or form[0] not in _BARE_ONLY):
+                return Command(found, code)
+    asked = tuple(word for word in _without(words, _POLITE) if word not in _ASKING)
+    for code in dict.fromkeys(order):
+        if asked in _names(_Key(pack.words[code])):
+            return Command("language", code)
+    return None
+
+
+def _forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The message as it is, and without politeness: "stop pls", "arrêt svp". Repeating a word changes nothing."""
+    yield words
+    if len(words) > 1 and len(set(words)) == 1:
+        yield words[:1]
+    bare = words
+    for phrase in _POLITE_PHRASES:
+        if bare[-len(phrase) :] == phrase:
+            bare = bare[: -len(phrase)]
+    bare = _without(bare, _POLITE)
+    if bare:
+        yield bare
+        if len(set(bare)) == 1:
+            yield bare[:1]
+
+
+def _without(words: tuple[str, ...], drop: frozenset[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if word not in drop)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Key:
+    """A language's words, compared by identity: hashing all their phrases would cost more than reading the message."""
+
+    words: Words
+
+    def __hash__(self) -> int:
+        return id(self.words)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.words is other.words
+
+
+@lru_cache(maxsize=64)
+def _keywords(key: _Key) -> dict[tuple[str, ...], Name]:
+    found: dict[tuple[str, ...], Name] = {}
+    for name in _NAMES:
+        for keyword in key.words.commands.get(name, ()):
+            if form := tuple(tokens(keyword)):
+                found.setdefault(form, name)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _names(key: _Key) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(tokens(name)) for name in key.words.names)
