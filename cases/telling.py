@@ -32,7 +32,7 @@ OWNER_NOTICES: Mapping[str, str] = {
 }
 LEVELS: Mapping[str, Mapping[Level, str]] = {
     "en": {Level.PRACTICAL: "PRACTICAL", Level.ELEVATED: "ELEVATED", Level.HIGH: "HIGH", Level.IMMINENT: "IMMINENT"},
-    "fr": {Level.PRACTICAL: "PRATIQUE", Level.ELEVATED: "SOUTENU", Level.HIGH: "URGENT", Level.IMMINENT: "IMMINENT"},
+    "fr": {Level.PRACTICAL: "PRATIQUE", Level.ELEVATED: "MOYEN", Level.HIGH: "URGENT", Level.IMMINENT: "IMMINENT"},
     "sw": {Level.PRACTICAL: "KAWAIDA", Level.ELEVATED: "KATI", Level.HIGH: "JUU", Level.IMMINENT: "DHARURA"},
 }
 

@@ -1,5 +1,6 @@
 """Opening and joining alerts: one per person, told at once, never lowered by a machine, and without the text."""
 
+import asyncio
 from datetime import timedelta
 
 from content.schema import Level
@@ -117,3 +118,11 @@ async def test_a_report_about_staff_is_told_to_the_focal_points_only(world: Worl
     focal = await a_staff_member(world.database, role="focal_point", site_ids=[await a_site(world.database)])
     await world.raise_(world.danger(Level.IMMINENT, route="misconduct"))
     assert await world.told() == [focal]
+
+
+async def test_two_processes_that_see_the_same_person_in_danger_open_one_alert(world: World) -> None:
+    opened = await asyncio.gather(*(world.raise_(world.danger()) for _ in range(4)))
+    alert = await world.alert()
+    assert opened == [{world.contact: alert.id}] * 4
+    assert alert.messages == 4
+    assert sorted(await world.events()) == ["joined", "joined", "joined", "opened", "told"]
