@@ -1,0 +1,164 @@
+"""Rules of the turn that hold whatever is said; whole conversations are in `tests/conversations`."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.checkin import open_checkin
+from bot.distress import Reader
+from bot.effects import (
+    EndSession,
+    Inbound,
+    KeepProgress,
+    Memory,
+    OptOut,
+    Person,
+    Progress,
+    RaiseAlert,
+    RaiseTask,
+    Reason,
+    Say,
+    StoreAnswer,
+    Turn,
+)
+from bot.turn import take_turn, time_passed
+from channels.segments import count
+from content.pack import load_pack
+from content.schema import Level
+from tests.conftest import NOW
+
+PACK = load_pack()
+READER = Reader(PACK)
+ANYBODY = Person(enrolled=True, language="en", languages=("en", "fr", "sw"), hotline="1199")
+OPEN = open_checkin(PACK, "weekly", "en", NOW).progress
+PEOPLE = [
+    replace(ANYBODY, enrolled=enrolled, is_minor=minor, opted_out=out, is_held=held, has_open_alert=alert)
+    for enrolled, minor, out, held, alert in product((True, False), repeat=5)
+]
+
+
+def turn(text: str, person: Person = ANYBODY, progress: Progress | None = None, memory: Memory | None = None) -> Turn:
+    inbound = Inbound(1, text, 0, NOW)
+    return take_turn(inbound, person, progress, memory or Memory(), PACK, READER, NOW + timedelta(minutes=5))
+
+
+def kinds(turned: Turn) -> list[str]:
+    return [type(effect).__name__ for effect in turned.effects]
+
+
+@pytest.mark.parametrize("progress", [None, OPEN], ids=["outside", "in a check-in"])
+@pytest.mark.parametrize("text", ["I want to kill myself", "je veux mourir", "nataka kujiua", "they want to kill me"])
+def test_danger_opens_an_alert_whoever_writes_and_whatever_is_going_on(text: str, progress: Progress | None) -> None:
+    for person in PEOPLE:
+        alerts = [effect for effect in turn(text, person, progress).effects if isinstance(effect, RaiseAlert)]
+        assert len(alerts) == 1, person
+        assert alerts[0].assessment.level >= Level.HIGH, person
+
+
+def test_nothing_is_said_while_a_person_is_talking() -> None:
+    texts = [
+        "I want to die",
+        "hello",
+        "1",
+        "HELP",
+        "call me",
+        "STOP",
+        "français",
+        "",
+        "zxqv brrt kwlpf ghnn",
+        "no food",
+    ]
+    for text in texts:
+        for person in PEOPLE:
+            if person.is_held and not person.opted_out and person.has_open_alert:
+                said = [e for e in turn(text, person, OPEN).effects if isinstance(e, Say)]
+                assert said == [], (text, person)
+
+
+def test_stop_is_obeyed_even_while_a_person_is_talking_when_nobody_is_in_danger() -> None:
+    effects = turn("STOP", replace(ANYBODY, is_held=True)).effects
+    assert OptOut() in effects
+
+
+def test_nobody_is_opted_out_while_an_alert_is_open() -> None:
+    for person in PEOPLE:
+        if person.has_open_alert:
+            assert OptOut() not in turn("STOP", person, OPEN).effects
+
+
+def test_a_child_is_never_asked_a_question_and_its_answers_are_not_stored() -> None:
+    child = replace(ANYBODY, is_minor=True)
+    for text in ("1", "fine", "sawa", "what", "2 please"):
+        turned = turn(text, child, OPEN)
+        assert EndSession(OPEN, "stopped") in turned.effects
+        assert not any(isinstance(effect, StoreAnswer | KeepProgress) for effect in turned.effects)
+
+
+def test_the_duress_word_keeps_the_other_reasons() -> None:
+    turned = turn("mango they are looking for me", replace(ANYBODY, duress_word="Mango!"))
+    assert kinds(turned) == ["RaiseAlert", "Say"]
+    assert (turned.assessment.level, turned.assessment.route) == (Level.IMMINENT, "threat")
+    assert turned.assessment.reasons[0] == Reason("duress")
+    assert len(turned.assessment.reasons) > 1
+
+
+def test_a_duress_word_inside_another_word_is_none() -> None:
+    assert turn("mangoes are cheap", replace(ANYBODY, duress_word="mango")).assessment.level < Level.HIGH
+
+
+def test_a_session_whose_question_left_the_pack_is_stopped() -> None:
+    gone = replace(OPEN, question="no_longer")
+    assert EndSession(gone, "stopped") in turn("hello my friend how is it", ANYBODY, gone).effects
+    assert time_passed("remind", 1, ANYBODY, gone, Memory(), PACK, NOW, 0) == (EndSession(gone, "stopped"),)
+
+
+def test_a_stranger_is_never_asked_to_answer() -> None:
+    assert kinds(turn("1", replace(ANYBODY, enrolled=False))) == ["RaiseTask", "Say"]
+
+
+def test_timers_do_nothing_for_a_step_that_has_passed_or_a_session_that_is_over() -> None:
+    for timer in ("remind", "expire"):
+        assert time_passed(timer, 7, ANYBODY, OPEN, Memory(), PACK, NOW, 0) == ()
+        assert time_passed(timer, 1, ANYBODY, None, Memory(), PACK, NOW, 0) == ()
+
+
+def test_a_person_who_stopped_is_neither_reminded_nor_missed() -> None:
+    stopped = replace(ANYBODY, opted_out=True)
+    for timer in ("remind", "expire"):
+        assert time_passed(timer, 1, stopped, OPEN, Memory(), PACK, NOW, 5) == (EndSession(OPEN, "stopped"),)
+
+
+def test_who_wrote_something_was_not_silent() -> None:
+    memory = Memory(said={"reask": NOW + timedelta(hours=1)})
+    effects = time_passed("expire", 1, ANYBODY, OPEN, memory, PACK, NOW + timedelta(hours=48), 5)
+    assert effects == (RaiseTask("unfinished", 72, "session"), EndSession(OPEN, "expired"))
+
+
+def test_memory_forgets_what_was_said_long_ago() -> None:
+    old = Memory(said={"noted": NOW - timedelta(days=30), "help": NOW - timedelta(days=2)})
+    assert set(turn("thank you", memory=old).memory.said) == {"help", "fine_thanks"}
+
+
+def test_the_same_input_gives_the_same_turn() -> None:
+    for text in ("I want to die", "2", "mango", ""):
+        assert turn(text, ANYBODY, OPEN) == turn(text, ANYBODY, OPEN)
+
+
+@given(
+    text=st.one_of(st.text(max_size=300), st.text(alphabet="0123456789 .!?abi{}", max_size=40)),
+    person=st.sampled_from(PEOPLE),
+    progress=st.sampled_from([None, OPEN, replace(OPEN, question="hard", step=2, answers={"mood": "so_so"})]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_text_breaks_a_turn_and_every_reply_is_one_sms(text: str, person: Person, progress: Progress | None) -> None:
+    turned = turn(text, person, progress)
+    for effect in turned.effects:
+        if isinstance(effect, Say):
+            assert count(effect.text).segments == 1
+            assert "{" not in effect.text
+    assert sum(isinstance(effect, EndSession) for effect in turned.effects) <= 1
+    assert Memory.from_json(turned.memory.to_json()) == turned.memory
