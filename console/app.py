@@ -1,0 +1,100 @@
+"""The console as one aiohttp application, to be mounted at /console by hujambo.service."""
+
+from aiohttp import web
+
+from console import alerts, auth, campaigns, live, people, phones, security, tasks
+from console.assets import Assets
+from console.context import CONSOLE, Console, PhoneWall, TextIn
+from console.pages import set_up
+from console.permissions import public
+from content.schema import Pack
+from store.database import Clock, Database
+
+_LARGEST_FORM = 64 * 1024
+
+
+def make_console(
+    database: Database,
+    pack: Pack,
+    clock: Clock,
+    *,
+    base_url: str = "",
+    secure_cookies: bool = True,
+    demo: PhoneWall | None = None,
+    text_in: TextIn | None = None,
+) -> web.Application:
+    """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones and `text_in`
+    what a text from one of them is handed to."""
+    app = web.Application(middlewares=[security.errors, security.guard], client_max_size=_LARGEST_FORM)
+    app[CONSOLE] = Console(
+        database=database,
+        pack=pack,
+        clock=clock,
+        base_url=base_url,
+        secure_cookies=secure_cookies,
+        assets=Assets(),
+        wall=demo,
+        text_in=text_in,
+    )
+    set_up(app)
+    app.on_response_prepare.append(security.add_headers)
+    app.on_shutdown.append(_stop_streams)
+    app.add_routes(_ROUTES)
+    if demo is not None:
+        app.add_routes(_WALL_ROUTES)
+    app.router.add_route("*", "/{rest:.*}", nothing)
+    return app
+
+
+async def _stop_streams(app: web.Application) -> None:
+    console = app[CONSOLE]
+    console.stopping.set()
+    console.database.signals.send(("alerts", "messages", "phones"))
+
+
+@public
+async def asset(request: web.Request) -> web.StreamResponse:
+    return request.app[CONSOLE].assets.serve(request)
+
+
+@public
+async def nothing(request: web.Request) -> web.StreamResponse:  # noqa: ARG001  aiohttp's signature
+    raise web.HTTPNotFound
+
+
+_ROUTES = (
+    web.get("/static/{tag}/{name}", asset),
+    web.get("/login", auth.login_page),
+    web.post("/login", auth.login),
+    web.post("/logout", auth.logout),
+    web.get("/", alerts.home),
+    web.get("/live", live.live),
+    web.get("/alerts", alerts.queue_page),
+    web.get("/alerts/{code}", alerts.alert_page),
+    web.get("/alerts/{code}/live", live.live_alert),
+    web.post("/alerts/{code}/take", alerts.take),
+    web.post("/alerts/{code}/reply", alerts.reply),
+    web.post("/alerts/{code}/attempt", alerts.attempt),
+    web.post("/alerts/{code}/note", alerts.note),
+    web.post("/alerts/{code}/pass", alerts.pass_on),
+    web.post("/alerts/{code}/level", alerts.level),
+    web.post("/alerts/{code}/close", alerts.close),
+    web.post("/alerts/{code}/reveal", alerts.reveal),
+    web.get("/people", people.people_page),
+    web.get("/people/{person}", people.person_page),
+    web.post("/people/{person}/reveal", people.reveal),
+    web.get("/campaigns", campaigns.list_page),
+    web.get("/campaigns/new", campaigns.new_page),
+    web.post("/campaigns", campaigns.create),
+    web.get("/campaigns/{campaign}", campaigns.campaign_page),
+    web.post("/campaigns/{campaign}/start", campaigns.start),
+    web.post("/campaigns/{campaign}/pause", campaigns.pause),
+    web.post("/campaigns/{campaign}/resume", campaigns.resume),
+    web.get("/tasks", tasks.tasks_page),
+    web.post("/tasks/{task}/done", tasks.finish),
+)
+_WALL_ROUTES = (
+    web.get("/phones", phones.wall_page),
+    web.post("/phones/text", phones.text_in),
+    web.get("/phones/live", phones.live),
+)

@@ -1,0 +1,186 @@
+"""Everything the page of one alert shows, gathered in one read and bounded by what the viewer may see."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from console import safety, words
+from console.context import Viewer
+from console.conversation import Line, conversation
+from console.permissions import READERS, sees_alert
+from store import tables
+
+_DETAIL = re.compile(r"(\w\w)/([\w.-]+): (.+)", re.DOTALL)
+_DANGER_EVENTS = frozenset({"opened", "joined", "raised"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason in words; `detail` quotes the word list and is for those who may read messages."""
+
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One step of the alert's story."""
+
+    at: Any
+    title: str
+    who: str
+    detail: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One alert as a page shows it. `lines` is None for those who do not read messages."""
+
+    alert: Any
+    facts: Sequence[safety.Fact]
+    reasons: Sequence[Reason]
+    lines: Sequence[Line] | None
+    story: Sequence[Happening]
+    earlier: Sequence[Any]
+    colleagues: Sequence[Any]
+    attempts: int
+
+
+async def find_alert(connection: AsyncConnection, viewer: Viewer, code: str) -> Any | None:
+    """The alert with this code, if the viewer may see it. None otherwise: no difference is shown."""
+    a, site, person, contact = tables.alert, tables.site, tables.beneficiary, tables.contact
+    owner = tables.staff
+    statement = (
+        sa.select(
+            a,
+            site.c.name.label("site"),
+            site.c.time_zone.label("zone"),
+            site.c.hotline,
+            person.c.code.label("person"),
+            owner.c.name.label("owner"),
+            contact.c.language,
+            contact.c.opted_out_at,
+            contact.c.held_until,
+        )
+        .join(site, site.c.id == a.c.site_id)
+        .join(contact, contact.c.id == a.c.contact_id)
+        .outerjoin(person, person.c.id == a.c.beneficiary_id)
+        .outerjoin(owner, owner.c.id == a.c.owner_id)
+        .where(a.c.code == code.upper()[:12], sees_alert(viewer))
+    )
+    return (await connection.execute(statement)).first()
+
+
+async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, now: Any) -> Case:
+    reads = viewer.role in READERS
+    events = await _events(connection, viewer, alert.id)
+    names = await _names(connection, events)
+    return Case(
+        alert=alert,
+        facts=safety.safe_contact(await _person(connection, alert.beneficiary_id), alert, alert.zone, now),
+        reasons=_reasons(events, reads=reads),
+        lines=await conversation(connection, viewer, alert.contact_id) if reads else None,
+        story=[_happening(event, names, reads=reads) for event in reversed(events)],
+        earlier=await _earlier(connection, viewer, alert),
+        colleagues=await _colleagues(connection, alert),
+        attempts=sum(event.kind == "attempt" for event in events),
+    )
+
+
+async def _person(connection: AsyncConnection, beneficiary_id: int | None) -> Any | None:
+    b = tables.beneficiary
+    return (await connection.execute(sa.select(b).where(b.c.id == beneficiary_id))).first() if beneficiary_id else None
+
+
+async def _events(connection: AsyncConnection, viewer: Viewer, alert_id: int) -> list[Any]:
+    e = tables.alert_event
+    found = (await connection.execute(sa.select(e).where(e.c.alert_id == alert_id).order_by(e.c.id))).all()
+    if viewer.role == "focal_point":
+        return list(found)
+    return [event for event in found if event.data.get("route") != "misconduct"]
+
+
+async def _names(connection: AsyncConnection, events: Sequence[Any]) -> dict[int, str]:
+    ids: set[int] = set()
+    for event in events:
+        ids |= {event.staff_id, event.data.get("to"), event.data.get("from"), *event.data.get("staff", [])}
+    s = tables.staff
+    statement = sa.select(s.c.id, s.c.name).where(s.c.id.in_([i for i in ids if isinstance(i, int)]))
+    return {row.id: row.name for row in await connection.execute(statement)}
+
+
+def _reasons(events: Sequence[Any], *, reads: bool) -> list[Reason]:
+    found: dict[Reason, None] = {}
+    for event in events:
+        for reason in event.data.get("reasons", []) if event.kind in _DANGER_EVENTS else []:
+            detail = readable(str(reason.get("detail", ""))) if reads else ""
+            found[Reason(words.label(words.REASONS, reason["code"]), detail)] = None
+    return list(found)
+
+
+def readable(detail: str) -> str:
+    """'en/self_harm: want to die' → '“want to die” (English, self harm)'."""
+    match = _DETAIL.fullmatch(detail)
+    if match is None:
+        return detail
+    language, name, phrase = match.groups()
+    return f"“{phrase}” ({words.label(words.LANGUAGES, language)}, {name.replace('_', ' ')})"
+
+
+def _happening(event: Any, names: Mapping[int, str], *, reads: bool) -> Happening:
+    return Happening(
+        at=event.at,
+        title=words.label(words.EVENTS, event.kind),
+        who=names.get(event.staff_id, "") if event.staff_id else "",
+        detail=_detail(event.kind, event.data, names),
+        note=(event.note or "") if reads else "",
+    )
+
+
+def _detail(kind: str, data: Mapping[str, Any], names: Mapping[int, str]) -> str:  # noqa: PLR0911  one line a kind
+    if kind in _DANGER_EVENTS:
+        return f"{words.LEVELS.get(data.get('level', 0), '')} · {words.label(words.ROUTES, data.get('route', 'none'))}"
+    if kind in {"told", "owner_told"}:
+        return ", ".join(names.get(i, "") for i in data.get("staff", []))
+    if kind == "passed_on":
+        return f"to {names.get(data.get('to', 0), 'a colleague')}"
+    if kind == "attempt":
+        return words.label(words.CONTACT_RESULTS, data.get("result"))
+    if kind == "level_set":
+        return f"from {words.LEVELS.get(data.get('from', 0), '')} to {words.LEVELS.get(data.get('to', 0), '')}"
+    if kind == "closed":
+        return words.label(words.OUTCOMES, data.get("outcome"))
+    return ""
+
+
+async def _earlier(connection: AsyncConnection, viewer: Viewer, alert: Any) -> list[Any]:
+    a = tables.alert
+    same = a.c.contact_id == alert.contact_id
+    if alert.beneficiary_id is not None:
+        same = sa.or_(same, a.c.beneficiary_id == alert.beneficiary_id)
+    statement = (
+        sa.select(a.c.code, a.c.level, a.c.route, a.c.opened_at, a.c.outcome, a.c.state)
+        .where(same, a.c.id != alert.id, sees_alert(viewer))
+        .order_by(a.c.opened_at.desc())
+        .limit(8)
+    )
+    return list((await connection.execute(statement)).all())
+
+
+async def _colleagues(connection: AsyncConnection, alert: Any) -> list[Any]:
+    """To whom this alert can be passed: those who could open its page, without its owner."""
+    s = tables.staff
+    statement = sa.select(s.c.id, s.c.name, s.c.role, s.c.site_ids, s.c.languages).where(s.c.disabled_at.is_(None))
+    found = []
+    for row in await connection.execute(statement):
+        is_focal = row.role == "focal_point"
+        fits = is_focal if alert.route == "misconduct" else not is_focal and row.role != "admin"
+        here = is_focal or not row.site_ids or alert.site_id in row.site_ids
+        if fits and here and row.id != alert.owner_id:
+            found.append(row)
+    return sorted(found, key=lambda row: row.name.casefold())

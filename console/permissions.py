@@ -1,0 +1,74 @@
+"""Who may open what: a handler names its roles, and every query is bounded by what the viewer may see.
+
+A handler without a mark is refused (and a test walks the router to find it before a user does).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from console.context import Viewer
+from store import tables
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ROLES: Final = frozenset({"admin", "coordinator", "psychosocial", "supervisor", "focal_point", "caseworker"})
+# Who reads what people write. Coordinators and administrators work with codes, levels and counts.
+READERS: Final = frozenset({"psychosocial", "supervisor", "caseworker", "focal_point"})
+CARERS: Final = READERS - {"focal_point"}
+PEOPLE: Final = ROLES - {"focal_point"}
+PLANNERS: Final = frozenset({"coordinator", "admin"})
+CAMPAIGN_VIEWERS: Final = PLANNERS | {"supervisor"}
+
+_MARK = "__console_roles__"
+
+
+def allow(roles: frozenset[str]) -> Callable[[Handler], Handler]:
+    """Only these roles may call the handler."""
+
+    def mark(handler: Handler) -> Handler:
+        setattr(handler, _MARK, roles)
+        return handler
+
+    return mark
+
+
+def public(handler: Handler) -> Handler:
+    """Anybody may call the handler, logged in or not."""
+    setattr(handler, _MARK, None)
+    return handler
+
+
+def roles_of(handler: Any) -> frozenset[str] | None:
+    """None: public. Raises AttributeError for a handler that nobody gave a mark."""
+    roles: frozenset[str] | None = getattr(handler, _MARK)
+    return roles
+
+
+def may(viewer: Viewer, roles: frozenset[str]) -> bool:
+    return viewer.role in roles
+
+
+def sees_site(viewer: Viewer, column: Any) -> sa.ColumnElement[bool]:
+    """The site bound on any table with a site column. Focal points serve the whole programme."""
+    if not viewer.site_ids or viewer.role == "focal_point":
+        return sa.true()
+    return sa.and_(column.is_not(None), column.in_(viewer.site_ids))
+
+
+def sees_alert(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Reports about staff exist for focal points alone: no list, count, search or page of others knows of them."""
+    alert = tables.alert
+    if viewer.role == "focal_point":
+        return alert.c.route == "misconduct"
+    return sa.and_(alert.c.route != "misconduct", sees_site(viewer, alert.c.site_id))
+
+
+def sees_message(viewer: Viewer, inbox_id: Any) -> sa.ColumnElement[bool]:
+    """A message in which staff were reported is hidden from others even inside a conversation they may read."""
+    if viewer.role == "focal_point":
+        return sa.true()
+    assessment = tables.assessment.alias()
+    return ~sa.exists().where(assessment.c.inbox_id == inbox_id, assessment.c.route == "misconduct")

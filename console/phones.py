@@ -1,0 +1,86 @@
+"""The wall of pretend phones in the demo: a grid of telephones one can text from, live."""
+
+import asyncio
+import hashlib
+import re
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from channels.phones import TOPIC
+from console import auth
+from console.context import BASE, Console, PhoneWall, console_of, viewer_of
+from console.live import HEARTBEAT, begin, new_stream, sse, wait
+from console.pages import page, render
+from console.permissions import ROLES, allow
+
+MOST_PHONES = 12
+MOST_LINES = 30
+_LONGEST = 1600
+_NUMBER = re.compile(r"\+[0-9]{6,15}")
+
+
+def phone_id(number: str) -> str:
+    """A name for a phone that is safe in a page's markup."""
+    return hashlib.sha256(number.encode()).hexdigest()[:12]
+
+
+def _wall(console: Console) -> PhoneWall:
+    if console.wall is None:
+        raise web.HTTPNotFound
+    return console.wall
+
+
+async def _phone(wall: PhoneWall, number: str) -> dict[str, Any]:
+    lines = await wall.conversation(number)
+    return {"number": number, "id": phone_id(number), "lines": list(lines)[-MOST_LINES:]}
+
+
+@allow(ROLES)
+async def wall_page(request: web.Request) -> web.StreamResponse:
+    wall = _wall(console_of(request))
+    # In the order of their numbers: a phone must not jump about while somebody writes on it.
+    numbers = sorted(phone.number for phone in list(await wall.list_phones())[:MOST_PHONES])
+    wanted = request.query.get("number", "")
+    if _NUMBER.fullmatch(wanted) and wanted not in numbers:
+        numbers = [wanted, *numbers[: MOST_PHONES - 1]]
+    return page(request, "phones.html", section="phones", phones=[await _phone(wall, number) for number in numbers])
+
+
+@allow(ROLES)
+async def text_in(request: web.Request) -> web.StreamResponse:
+    """A text leaves a pretend phone towards the service."""
+    console = console_of(request)
+    form = await request.post()
+    number, text = str(form.get("number", "")).replace(" ", ""), str(form.get("text", ""))[:_LONGEST]
+    if console.text_in is None or not _NUMBER.fullmatch(number) or not text.strip():
+        raise web.HTTPBadRequest
+    await console.text_in(number, text)
+    raise web.HTTPSeeOther(f"{BASE}/phones?number={quote(number)}")
+
+
+@allow(ROLES)
+async def live(request: web.Request) -> web.StreamResponse:
+    """Each phone of the page (`number`, several times) whose screen has changed, as soon as it has."""
+    console, viewer = console_of(request), viewer_of(request)
+    wall = _wall(console)
+    numbers = [number for number in request.query.getall("number", []) if _NUMBER.fullmatch(number)][:MOST_PHONES]
+    shown: dict[str, str] = {}
+    with console.database.signals.listen(TOPIC) as woken:
+        response = new_stream()
+        try:
+            await begin(response, request)
+            while not console.stopping.is_set() and await auth.is_alive(console, viewer):
+                for number in numbers:
+                    phone = await _phone(wall, number)
+                    html = render(request.app, "_screen.html", {"lines": phone["lines"]})
+                    if shown.get(number) != html:
+                        await response.write(sse("phone", {"id": phone["id"], "html": html}))
+                        shown[number] = html
+                if not await wait(console, woken, HEARTBEAT):
+                    await response.write(b": still here\n\n")
+            await response.write(sse("bye", {}))
+        except (ConnectionResetError, asyncio.CancelledError):
+            pass  # the browser went away
+    return response

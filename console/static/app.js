@@ -1,0 +1,197 @@
+/* Hujambo's console. Every page works without this file; with it the page keeps itself up to date. */
+"use strict";
+(() => {
+  const body = document.body;
+  const skew = Number(body.dataset.now || Date.now()) - Date.now(); // cheap phones have wrong clocks
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  /* --- the time that is left, in the same words as console/pages.py --- */
+  const duration = (ms) => {
+    const minutes = Math.floor(ms / 60000);
+    if (minutes < 1) return "under a minute";
+    if (minutes < 60) return `${minutes} min`;
+    const hours = Math.floor(minutes / 60), rest = minutes % 60;
+    if (hours < 24) return rest && hours < 6 ? `${hours} h ${rest} min` : `${hours} h`;
+    const days = Math.floor(hours / 24), left = hours % 24;
+    return left && days < 4 ? `${days} d ${left} h` : `${days} d`;
+  };
+  const tick = () => {
+    const now = Date.now() + skew;
+    for (const item of all("[data-d]")) {
+      const left = Number(item.dataset.d) - now;
+      const text = left < 0 ? `late by ${duration(-left)}` : `${duration(left)} left`;
+      if (item.textContent !== text) item.textContent = text;
+      item.classList.toggle("late", left < 0);
+    }
+  };
+  tick();
+  setInterval(tick, 10000);
+
+  /* --- how many SMS a text costs --- */
+  const GSM = new Set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà");
+  const GSM_TWO = new Set("^{}\\[~]|€\f");
+  const cost = (text) => {
+    let units = 0, plain = true;
+    for (const char of text) {
+      if (GSM.has(char)) units += 1;
+      else if (GSM_TWO.has(char)) units += 2;
+      else { plain = false; break; }
+    }
+    if (!plain) units = text.length;
+    const [one, many] = plain ? [160, 153] : [70, 67];
+    return { units, room: units <= one ? one : Math.ceil(units / many) * many, parts: units === 0 ? 0 : units <= one ? 1 : Math.ceil(units / many) };
+  };
+  for (const box of all("textarea[data-count]")) {
+    const out = document.getElementById(box.dataset.count);
+    const show = () => {
+      const { units, room, parts } = cost(box.value);
+      out.textContent = `${units} of ${room} characters · ${parts === 1 ? "1 SMS" : `${parts} SMS`}`;
+      out.classList.toggle("over", parts > 1);
+    };
+    box.addEventListener("input", show);
+    show();
+  }
+
+  /* --- a form is sent once, however often it is tapped on a slow line --- */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.dataset.quick !== undefined) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    setTimeout(() => all("button", form).forEach((button) => { button.disabled = true; }));
+  });
+  addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => {
+    delete form.dataset.sent;
+    all("button", form).forEach((button) => { button.disabled = false; });
+  }));
+
+  const toEnd = (box) => { if (box) box.scrollTop = box.scrollHeight; };
+  all(".talk, .screen").forEach(toEnd);
+
+  /* --- the live stream: one per visible tab, and one for all hidden tabs together --- */
+  const pulse = $("#pulse");
+  const state = (on, text) => {
+    if (!pulse) return;
+    pulse.classList.toggle("on", on);
+    pulse.classList.toggle("off", !on);
+    pulse.textContent = text;
+  };
+  let source = null, last = "", letGo = null, lostAt = 0;
+  const listen = (url, handlers) => {
+    const address = last ? url.replace(/since=\d+/, `since=${last}`) : url; // EventSource itself sends Last-Event-ID only when it reconnects
+    source = new EventSource(address);
+    source.onopen = () => { lostAt = 0; state(true, "Live"); };
+    source.onerror = () => {
+      state(false, "Connection lost, trying again");
+      if (source.readyState === EventSource.CLOSED) {
+        lostAt = lostAt || Date.now();
+        setTimeout(() => listen(url, handlers), Math.min(30000, 2000 + (Date.now() - lostAt)));
+      }
+    };
+    for (const [name, handler] of Object.entries(handlers)) {
+      source.addEventListener(name, (event) => {
+        if (event.lastEventId) last = event.lastEventId;
+        handler(JSON.parse(event.data));
+      });
+    }
+    source.addEventListener("bye", () => { source.close(); source = null; state(false, "Logged out: reload the page"); });
+  };
+  const hush = () => { if (source) { source.close(); source = null; } if (letGo) { letGo(); letGo = null; } };
+  const follow = (url, handlers) => {
+    listen(url, handlers);
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") {
+        if (letGo) { letGo(); letGo = null; }
+        if (!source) listen(url, handlers);
+      } else if (navigator.locks) {
+        // Browsers allow six connections to one host: hidden tabs must not use them up.
+        navigator.locks.request("hujambo-hidden", { ifAvailable: true }, (lock) => {
+          if (!lock) { hush(); return undefined; }
+          return new Promise((resolve) => { letGo = resolve; });
+        });
+      }
+    });
+    addEventListener("pagehide", hush);
+  };
+
+  /* --- the queue --- */
+  const list = $("#queue"), say = $("#say"), title = document.title;
+  const place = (row) => {
+    const next = all("li", list).find((other) => other !== row && other.dataset.k > row.dataset.k);
+    list.insertBefore(row, next || null);
+  };
+  const showAlert = (news) => {
+    const old = document.getElementById(`a${news.code}`);
+    const hadFocus = old && old.contains(document.activeElement);
+    if (news.html) {
+      const holder = document.createElement("template");
+      holder.innerHTML = news.html; // made by our own templates, escaped there
+      const row = holder.content.firstElementChild;
+      if (old) old.remove();
+      if (news.say) row.classList.add("new");
+      place(row);
+      if (hadFocus) $("a", row).focus();
+    } else if (old) old.remove();
+    const empty = $("#empty");
+    if (empty) empty.hidden = list.childElementCount > 0;
+    if (news.say) {
+      if (say) say.textContent = news.say;
+      if (document.visibilityState === "hidden") document.title = `● ${news.say}`;
+    }
+    tick();
+  };
+  const showCounts = (news) => {
+    for (const [level, count] of Object.entries(news.levels)) {
+      const item = $(`[data-count="${level}"]`);
+      if (!item) continue;
+      item.textContent = count;
+      item.closest("li").classList.toggle("none", count === 0);
+    }
+  };
+  document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") document.title = title; });
+  if (list && body.dataset.live) follow(body.dataset.live, { alert: showAlert, counts: showCounts });
+
+  /* --- one alert: the parts marked data-part are fetched again; what somebody is typing stays --- */
+  if (body.dataset.alert) {
+    let waiting = null;
+    const refresh = async () => {
+      waiting = null;
+      const answer = await fetch(location.pathname, { headers: { "X-Refresh": "1" } });
+      if (!answer.ok || answer.redirected) { location.reload(); return; }
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of all("[data-part]")) {
+        const other = $(`[data-part="${part.dataset.part}"]`, fresh);
+        const isTyping = part.contains(document.activeElement) && part.dataset.part === "acts";
+        if (other && !isTyping && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
+      }
+      all(".talk").forEach(toEnd);
+      if (say) say.textContent = "This alert has changed";
+      tick();
+    };
+    follow(body.dataset.live, { changed: () => { if (!waiting) waiting = setTimeout(refresh, 150); } });
+  }
+
+  /* --- the wall of phones --- */
+  if (body.dataset.wall) {
+    follow(body.dataset.wall, { phone: (news) => {
+      const screen = document.getElementById(`p${news.id}`);
+      if (!screen) return;
+      screen.innerHTML = news.html; // made by our own templates, escaped there
+      toEnd(screen);
+    } });
+    document.addEventListener("submit", async (event) => {
+      const form = event.target;
+      if (form.dataset.quick === undefined) return;
+      event.preventDefault();
+      const input = $("input[name=text]", form), text = input.value;
+      if (!text.trim()) return;
+      const data = new URLSearchParams(new FormData(form));
+      input.value = "";
+      try {
+        const answer = await fetch(form.action, { method: "POST", body: data, redirect: "manual" });
+        if (answer.status >= 400) input.value = text;
+      } catch { input.value = text; }
+    });
+  }
+})();

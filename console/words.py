@@ -1,0 +1,225 @@
+"""The console's words: one sentence or label for every code that staff may meet on a page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from content.schema import Level
+
+LEVELS: Mapping[int, str] = {
+    Level.NONE: "None",
+    Level.PRACTICAL: "Practical",
+    Level.ELEVATED: "Elevated",
+    Level.HIGH: "High",
+    Level.IMMINENT: "Imminent",
+}
+LEVEL_MEANS: Mapping[int, str] = {
+    Level.PRACTICAL: "A practical need. A caseworker answers within three working days.",
+    Level.ELEVATED: "Strong distress. Somebody speaks with the person within a working day.",
+    Level.HIGH: "Danger. Reach the person within an hour.",
+    Level.IMMINENT: "Life in danger now. Reach the person within minutes.",
+}
+ROUTES: Mapping[str, str] = {
+    "none": "Not sorted",
+    "self_harm": "Self-harm",
+    "harm_others": "Harm to others",
+    "threat": "Threat from others",
+    "recruitment": "Pressure to go back",
+    "gbv": "Violence at home or sexual violence",
+    "child": "Child",
+    "medical": "Medical",
+    "misconduct": "Report about staff",
+    "distress": "Distress",
+    "practical": "Practical need",
+}
+STATES: Mapping[str, str] = {"open": "Nobody has it", "taken": "Taken", "closed": "Closed"}
+ROLES: Mapping[str, str] = {
+    "admin": "Administrator",
+    "coordinator": "Coordinator",
+    "psychosocial": "Psychosocial officer",
+    "supervisor": "Supervisor",
+    "focal_point": "Focal point",
+    "caseworker": "Caseworker",
+}
+LANGUAGES: Mapping[str, str] = {
+    "en": "English",
+    "fr": "French",
+    "es": "Spanish",
+    "pt": "Portuguese",
+    "sw": "Swahili",
+    "ha": "Hausa",
+    "ar": "Arabic",
+    "so": "Somali",
+}
+RIGHT_TO_LEFT = frozenset({"ar"})
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PHONE_KINDS: Mapping[str, str] = {
+    "private": "Private phone",
+    "shared": "Shared phone: others may read it",
+    "monitored": "Monitored phone: somebody checks it",
+}
+GENDERS: Mapping[str, str] = {"female": "a woman", "male": "a man", "f": "a woman", "m": "a man"}
+AGES: Mapping[str, str] = {"adult": "Adult", "minor": "Under 18", "child": "Under 18", "unknown": "Age not known"}
+
+REASONS: Mapping[str, str] = {
+    "list": "The message uses words from the danger list",
+    "signal": "The message uses words from the danger list",
+    "means": "A means is named beside it",
+    "answer": "An answer in the check-in is a danger sign",
+    "score": "The check-in's score is over the programme's threshold",
+    "silence": "The person has gone silent",
+    "age": "The person may be under 18",
+    "media": "A picture, voice note or file came that only a human can read",
+    "repeat": "Several such messages came in a short time",
+    "duress": "The person used the agreed duress word",
+    "negation": "The words stand beside a “not”",
+    "negated": "The words stand beside a “not”",
+    "someone_else": "It may be about somebody else",
+    "set_aside": "The machine failed on this message: read it yourself",
+    "third_person": "It may be about somebody else",
+    "past": "It may be about the past",
+    "unreadable": "The message could not be read by the machine",
+    "call_me": "The person asked to be called",
+    "command": "The person asked for help with a key word",
+}
+CONTACT_RESULTS: Mapping[str, str] = {
+    "REACHED_SELF": "Reached the person",
+    "REACHED_OTHER_NO_DISCLOSURE": "Somebody else answered; nothing was said",
+    "NO_ANSWER": "No answer",
+    "PHONE_OFF": "Phone off or out of reach",
+    "WRONG_NUMBER": "Wrong number",
+    "NUMBER_RECYCLED": "The number belongs to somebody else now",
+    "REFUSED": "Did not want to talk",
+    "UNSAFE_TO_TALK": "Not safe to talk now",
+    "LANGUAGE_BARRIER": "No language in common",
+    "VISITED_FOUND": "Visited and met",
+    "VISITED_NOT_FOUND": "Visited, not met",
+}
+OUTCOMES: Mapping[str, str] = {
+    "SAFE_SUPPORTED": "Reached, safe, support given",
+    "SAFE_PLAN": "Safety plan made, next contact dated",
+    "REFERRED_ACCEPTED": "Referral confirmed by the service",
+    "REFERRED_PENDING": "Referral sent, not yet confirmed",
+    "REFERRAL_DECLINED": "Referral declined by the person",
+    "EMERGENCY_SERVICES": "Ambulance or hospital took over",
+    "PROTECTION_RELOCATION": "Protection actor took over",
+    "CHILD_PROTECTION_HANDOVER": "Handed to child protection",
+    "GBV_REFERRAL": "Referred with the survivor's consent",
+    "DECLINED_SUPPORT": "Reached, does not want help",
+    "UNREACHED_EXHAUSTED": "Not reached after every attempt",
+    "FALSE_ALARM_MISREAD": "The machine misread the message",
+    "FALSE_ALARM_WRONG_PERSON": "Somebody else had the phone",
+    "TEST_OR_JOKE": "A test or a joke",
+    "DUPLICATE_OF": "Already handled in another alert",
+    "OPTED_OUT": "Wants no more messages",
+    "DIED": "The person has died",
+}
+EVENTS: Mapping[str, str] = {
+    "opened": "Alert opened",
+    "joined": "Another message joined",
+    "raised": "Raised by a new message",
+    "told": "Staff on call were told",
+    "owner_told": "Whoever has it was told of a new message",
+    "nobody_on_call": "Nobody on call could be told",
+    "climbed": "Moved up: the next person was told",
+    "returned": "Back on the list: it was left alone",
+    "taken": "Taken",
+    "passed": "Passed on",
+    "passed_on": "Passed on",
+    "replied": "Answered by message",
+    "reply": "Answered by message",
+    "attempt": "Contact attempt",
+    "note": "Note",
+    "level": "Level changed",
+    "level_set": "Level changed",
+    "closed": "Closed",
+    "reopened": "Opened again",
+}
+DELIVERY: Mapping[str, str] = {
+    "queued": "Waiting to leave",
+    "sending": "Leaving now",
+    "sent": "Sent",
+    "delivered": "Delivered",
+    "failed": "Did not go",
+    "expired": "Too late, not sent",
+    "withheld": "Held back",
+    "uncertain": "Not known if it left",
+}
+TASKS: Mapping[str, str] = {
+    "read_message": "Read this message",
+    "call_me": "Asked to be called",
+    "unknown_number": "Message from an unknown number",
+    "opted_out": "Stopped messages: ask by another way if all is well",
+    "media": "A picture, voice note or file came",
+    "silence": "No reply: get in touch",
+    "nobody_on_call": "An alert reached nobody: mend the rota",
+    "bad_contact": "The number does not work: find another way",
+    "follow_up": "Follow up",
+    "after_alert": "Weekly contact after an alert",
+    "set_aside": "The machine failed on this message: read it",
+    "call_safely": "Call at a safe hour",
+    "interpreter": "Find somebody who speaks the language",
+    "next_contact": "The next contact that was agreed",
+    "verify_number": "Check who has this number now",
+}
+CAMPAIGN_STATES: Mapping[str, str] = {
+    "draft": "Not started",
+    "running": "Running",
+    "paused": "Paused",
+    "done": "Finished",
+}
+CAMPAIGN_KINDS: Mapping[str, str] = {
+    "once": "Once",
+    "weekly": "Every week, at each person's own day and hour",
+    "after_anchor": "Days after the person's arrival",
+}
+SESSION_STATES: Mapping[str, str] = {
+    "open": "Under way",
+    "done": "Answered",
+    "expired": "Not answered in time",
+    "stopped": "Stopped",
+    "unsent": "Not sent yet",
+}
+PURPOSES: Mapping[str, str] = {
+    "crisis": "Automatic, in danger",
+    "reply": "Automatic",
+    "reminder": "Reminder",
+    "checkin": "Check-in",
+    "staff_reply": "Staff",
+    "test": "Test",
+}
+GLASS_REASONS: Mapping[str, str] = {
+    "call": "To call the person",
+    "visit": "To visit the person",
+    "referral": "To refer the person to a service",
+    "identity": "To be sure who this is",
+    "emergency": "To send help in an emergency",
+}
+LEFT_OUT: Mapping[str, str] = {
+    "not_adult": "under 18 or of unknown age",
+    "no_contact": "no number",
+    "opted_out": "stopped messages",
+    "consent_withdrawn": "withdrew consent",
+    "language": "speak a language the check-in is not written in",
+    "phone_not_private": "do not have a private phone",
+    "site_paused": "at a site that is paused",
+    "no_safe_hours": "no hour at which a message is safe",
+}
+DONE: Mapping[str, str] = {
+    "taken": "It is yours. Reach the person, then log the attempt.",
+    "replied": "Your answer is on its way.",
+    "attempt": "The attempt is in the record.",
+    "note": "The note is in the record.",
+    "passed": "Passed on. They have been told.",
+    "level": "The level has been changed.",
+    "closed": "Closed. Thank you.",
+    "task": "Done.",
+    "created": "Saved as a draft. Look at what will be sent, then start it.",
+    "started": "It is running.",
+    "paused": "Paused. Nothing more will be sent until you resume it.",
+    "resumed": "It is running again.",
+}
+
+
+def label(names: Mapping[Any, str], code: Any) -> str:
+    """The label of a code, or the code itself made readable: a new code shows up plain rather than not at all."""
+    return names.get(code) or str(code).replace("_", " ").replace(".", " ").capitalize()
