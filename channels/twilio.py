@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -224,6 +225,10 @@ def _timeout(name: str, settings: Mapping[str, Any]) -> float:
     return seconds
 
 
+def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(":".join(auth).encode()).decode()} if auth else {}
+
+
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the package has no types
     """The package's transport with one pooled session, our timeouts, no retries, and no log of numbers and texts.
 
@@ -258,8 +263,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the package has no t
             uri,
             params=params,
             data=data,
-            headers=headers,
-            auth=aiohttp.BasicAuth(*auth) if auth else None,
+            headers=(headers or {}) | _authorization(auth),
             allow_redirects=allow_redirects,
         ) as response:
             return Response(response.status, await response.text(), response.headers)
