@@ -9,6 +9,7 @@ from bot.scores import score_of
 from content.schema import Checkin, Pack, Question
 
 MOST_REASKS = 2
+NOT_ASKED = -1  # `Progress.tries` of a question that is next, but was held back by danger
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ def current_question(pack: Pack, progress: Progress | None) -> tuple[Checkin, Qu
     checkin = pack.checkins.get(progress.checkin) if progress is not None else None
     question = checkin.question(progress.question) if checkin is not None and progress is not None else None
     return (checkin, question) if checkin is not None and question is not None else None
+
+
+def is_asked_yet(progress: Progress | None) -> bool:
+    return progress is not None and progress.tries > NOT_ASKED
 
 
 def answered(progress: Progress, question: Question, value: str | float) -> Progress:

@@ -43,7 +43,7 @@ from content.schema import Checkin, Level, Pack, Question, Words
 
 REASK_EVERY = timedelta(minutes=1)
 NOTED_EVERY = timedelta(hours=1)
-LONG = 160  # characters: more than one SMS is a story, which no question is put after
+LONG = 160  # characters: more than one SMS is a story; no digit in it is an answer, and a person reads it
 _CALL = "call_me"
 
 
@@ -211,22 +211,13 @@ class _Message:
 
     def _converse(self) -> None:
         if self._may_answer():
-            asked = steps.current_question(self.pack, self.progress)
-            if asked is not None and self._answered(*asked):
-                return
-            self._note_signals()
-            if asked is not None:
-                self._unclear(*asked)
-            else:
-                if self.progress is not None:  # its question is no longer in the pack
-                    self.talk.add(EndSession(self.progress, "stopped"))
-                self._outside()
+            self._converse_with_participant()
             return
         self._note_signals()
         if self.person.is_held:
             return
         if self.person.opted_out:
-            if not self._is_small_talk():
+            if self.read.level < Level.ELEVATED and not self._is_small_talk():
                 self.talk.add(RaiseTask("read_message", due_hours=72))
         elif self.person.is_minor and self.person.enrolled:
             if self.progress is not None:
@@ -236,6 +227,20 @@ class _Message:
         else:
             self.talk.add(RaiseTask("unknown_number", due_hours=24))
             self.talk.say("stranger", every=ONCE_A_DAY)
+
+    def _converse_with_participant(self) -> None:
+        asked = steps.current_question(self.pack, self.progress)
+        if asked is None:
+            self._note_signals()
+            if self.progress is not None:  # its question is no longer in the pack
+                self.talk.add(EndSession(self.progress, "stopped"))
+            self._outside()
+        elif not steps.is_asked_yet(self.progress):
+            self._note_signals()
+            self._resume(*asked)
+        elif not self._answered(*asked):
+            self._note_signals()
+            self._unclear(*asked)
 
     def _note_signals(self) -> None:
         if self.read.level is Level.ELEVATED:
@@ -257,6 +262,8 @@ class _Message:
     # --- answers ---
 
     def _answered(self, checkin: Checkin, question: Question) -> bool:
+        if len(self.text) > LONG and question.kind != "text":
+            return False
         if self._corrected(checkin):
             return True
         value = self._value(checkin, question, self.text)
@@ -331,10 +338,12 @@ class _Message:
 
     def _go_on(self, checkin: Checkin, progress: Progress, *, has_replied: bool = False) -> None:
         following = steps.next_step(checkin, progress)
+        if following.question and has_replied:  # after danger nothing more is asked, until they write again
+            self.talk.add(steps.keep(checkin, replace(following, tries=steps.NOT_ASKED), self.talk.now))
+            return
         if following.question:
             self.talk.add(steps.keep(checkin, following, self.talk.now))
-            if not has_replied:  # after danger nothing is asked; their next message goes on
-                self._ask(checkin, following)
+            self._ask(checkin, following)
             return
         has_replied = self._act_on(read_scores(checkin, following.scores)) or has_replied
         if not has_replied:
@@ -372,6 +381,18 @@ class _Message:
             self.talk.say("moved_on", language=progress.language)
             following = steps.next_step(checkin, progress)
             self._go_on(checkin, progress, has_replied=not following.question)
+
+    def _resume(self, checkin: Checkin, question: Question) -> None:
+        """The next question has not been asked yet, because what came before was danger: now it may be."""
+        progress = self.progress
+        if progress is None or self._special():
+            return
+        if self.read.level is Level.ELEVATED:
+            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+            return
+        asked = self.pack.text(checkin.id, question.id, progress.language)
+        self.talk.say("resume", language=progress.language, question=asked.text)
+        self.talk.add(steps.keep(checkin, replace(progress, tries=0), self.talk.now))
 
     def _reask(self, checkin: Checkin, question: Question, progress: Progress) -> None:
         tried = replace(progress, tries=progress.tries + 1)
@@ -458,7 +479,10 @@ def _remind(
         return (kept,)
     asked = pack.text(checkin.id, question.id, progress.language).text
     text = phrased(pack, "reminder", person, progress.language, question=asked)
-    return (Say(text, "reminder", "reminder"), kept)
+    return (
+        Say(text, "reminder", "reminder"),
+        replace(kept, progress=replace(kept.progress, tries=max(0, progress.tries))),
+    )
 
 
 def _expire(person: Person, progress: Progress, memory: Memory, missed: int) -> tuple[Effect, ...]:

@@ -1,5 +1,6 @@
 """Rules of the turn that hold whatever is said; whole conversations are in `tests/conversations`."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.checkin import open_checkin
+from bot.commands import read_command
 from bot.distress import Reader
 from bot.effects import (
     EndSession,
@@ -114,6 +116,40 @@ def test_a_session_whose_question_left_the_pack_is_stopped() -> None:
     gone = replace(OPEN, question="no_longer")
     assert EndSession(gone, "stopped") in turn("hello my friend how is it", ANYBODY, gone).effects
     assert time_passed("remind", 1, ANYBODY, gone, Memory(), PACK, NOW, 0) == (EndSession(gone, "stopped"),)
+
+
+def test_after_an_answer_that_is_danger_the_next_question_waits_until_they_write_again() -> None:
+    weekly = PACK.checkins["weekly"]
+    talk = weekly.question("talk")
+    hard = weekly.question("hard")
+    assert talk is not None
+    assert hard is not None
+    longer = replace(weekly, questions=(replace(hard, when={}), replace(talk, when={})))
+    pack = replace(PACK, checkins={"weekly": longer})
+    asked = replace(OPEN, question="hard")
+    now = NOW + timedelta(minutes=5)
+    first = take_turn(Inbound(1, "4", 0, now), ANYBODY, asked, Memory(), pack, READER, now)
+    assert [e.key for e in first.effects if isinstance(e, Say)] == ["threat"]
+    held_back = next(e.progress for e in first.effects if isinstance(e, KeepProgress))
+    # "1" cannot be an answer to what was not asked.
+    second = take_turn(Inbound(2, "1", 0, now), ANYBODY, held_back, first.memory, pack, READER, now)
+    assert [e.key for e in second.effects if isinstance(e, Say)] == ["resume"]
+    assert not any(isinstance(e, StoreAnswer) for e in second.effects)
+    resumed = next(e.progress for e in second.effects if isinstance(e, KeepProgress))
+    third = take_turn(Inbound(3, "2", 0, now), ANYBODY, resumed, second.memory, pack, READER, now)
+    assert StoreAnswer("talk", "no") in third.effects
+    assert isinstance(third.effects[-1], EndSession)
+
+
+def test_no_digit_in_a_long_story_is_an_answer() -> None:
+    story = "yesterday we went to the market and 2 of us came back late because the road was closed " * 3
+    assert not any(isinstance(effect, StoreAnswer) for effect in turn(story, ANYBODY, OPEN).effects)
+
+
+def test_every_word_the_phrases_tell_people_to_reply_is_understood_as_a_command() -> None:
+    for (key, language), text in PACK.phrases.items():
+        for word in re.findall(r"\b[A-Z]{4,}(?: [A-Z]{2,})*\b", text):
+            assert read_command(word, PACK, language) is not None, (key, language, word)
 
 
 def test_a_stranger_is_never_asked_to_answer() -> None:
