@@ -1,0 +1,157 @@
+"""A message inside a check-in: the answer it gives, or what is said to somebody who gave none."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot import checkin as steps
+from bot.answers import read_answer
+from bot.effects import Assess, Assessment, EndSession, Progress, RaiseAlert, RaiseTask, Say, StoreAnswer
+from bot.heard import REASK_EVERY, Heard
+from bot.replies import CRISIS_EVERY, danger_key, spoken
+from bot.scores import read_scores, read_value
+from content.schema import Checkin, Level, Question
+
+NOTED_EVERY = timedelta(hours=1)
+LONG = 160  # characters: more than one SMS is a story; no digit in it is an answer, and a person reads it
+
+
+class Asking(Heard):
+    """The steps that deal with the question a session waits for."""
+
+    def _answered(self, checkin: Checkin, question: Question) -> bool:
+        if len(self.text) > LONG and question.kind != "text":
+            return False
+        if self._corrected(checkin):
+            return True
+        value = self._value(checkin, question, self.text)
+        if value is None:
+            return False
+        if self.read.level > Level.NONE:
+            self._note_signals()
+        self._take_answer(checkin, question, value)
+        return True
+
+    def _value(self, checkin: Checkin, question: Question, text: str) -> str | float | None:
+        """The answer as the session's language reads it, else as another language of the site does."""
+        if self.progress is None:
+            return None
+        for language in dict.fromkeys((self.progress.language, self.person.language, *self.person.languages)):
+            words = self.pack.words.get(language)
+            if words is None:
+                continue
+            answer = read_answer(
+                question.kind,
+                text,
+                question=question,
+                options=self.pack.text(checkin.id, question.id, language).options,
+                words=words,
+                minimum=question.minimum,
+                maximum=question.maximum,
+            )
+            if answer.value is not None:
+                return answer.value
+        return None
+
+    def _corrected(self, checkin: Checkin) -> bool:
+        """ "1", then "sorry 2": the second mends the first and does not answer the question that came between."""
+        progress = self.progress
+        if progress is None or not progress.answers:
+            return False
+        phrases = (phrase for words in self._lists() for phrase in spoken(words.corrections))
+        before = next((phrase for phrase in phrases if tuple(self.words[: len(phrase)]) == phrase), None)
+        last = steps.last_answered(checkin, progress)
+        if before is None or last is None:
+            return False
+        value = self._value(checkin, last, " ".join(self.words[len(before) :]))
+        if value is None:
+            return False
+        self.progress = steps.reopened(progress, last)
+        self._take_answer(checkin, last, value)
+        return True
+
+    def _take_answer(self, checkin: Checkin, question: Question, value: str | float) -> None:
+        if self.progress is None:
+            return
+        progress = steps.answered(self.progress, question, value)
+        self.talk.add(StoreAnswer(question.id, value, progress.scores.get(question.id)))
+        signal = read_value(question, value)
+        has_replied = self._act_on(signal)
+        if signal is None and self.read.level is Level.ELEVATED:
+            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+        self._go_on(checkin, progress, has_replied=has_replied)
+
+    def _act_on(self, signal: Assessment | None) -> bool:
+        """What an answer or a sum means. True if it was danger and got its own reply."""
+        if signal is None:
+            return False
+        if signal.level < Level.ELEVATED:
+            self.talk.add(Assess(signal), RaiseTask("practical", due_hours=72))
+            return False
+        self.talk.add(RaiseAlert(signal))
+        if not signal.is_danger:
+            return False
+        self.talk.say(danger_key(self.pack, signal.route, self.person), every=CRISIS_EVERY, purpose="crisis")
+        return True
+
+    def _go_on(self, checkin: Checkin, progress: Progress, *, has_replied: bool = False) -> None:
+        following = steps.next_step(checkin, progress)
+        if following.question and has_replied:  # after danger nothing more is asked, until they write again
+            self.talk.add(steps.keep(checkin, replace(following, tries=steps.NOT_ASKED), self.talk.now))
+            return
+        if following.question:
+            self.talk.add(steps.keep(checkin, following, self.talk.now))
+            self._ask(checkin, following)
+            return
+        has_replied = self._act_on(read_scores(checkin, following.scores)) or has_replied
+        if not has_replied:
+            self.talk.say(self._thanks(checkin, following), language=following.language)
+        self.talk.add(EndSession(following, "done"))
+
+    def _ask(self, checkin: Checkin, progress: Progress) -> None:
+        text = self.pack.text(checkin.id, progress.question, progress.language).text
+        self.talk.add(Say(text, steps.question_key(progress)))
+
+    def _thanks(self, checkin: Checkin, progress: Progress) -> str:
+        """Thanks that know the first answer, where the pack has such a phrase."""
+        own = f"thanks_{checkin.id}_{progress.answers.get(checkin.questions[0].id, '')}"
+        return own if (own, "en") in self.pack.phrases else "thanks"
+
+    def _unclear(self, checkin: Checkin, question: Question) -> None:
+        """In a check-in, but no answer to it. Asked again at most twice and at most once a minute, then moved on."""
+        progress = self.progress
+        if progress is None or self._special():
+            return
+        if self.read.level is Level.ELEVATED:
+            # They told us something hard: it is answered as that, and the question waits for another day.
+            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+        elif len(self.text) > LONG:
+            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.say("noted", every=NOTED_EVERY)
+        elif self.talk.was_said("reask", REASK_EVERY):
+            return
+        elif progress.tries < steps.MOST_REASKS:
+            self._reask(checkin, question, progress)
+        else:
+            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.say("moved_on", language=progress.language)
+            following = steps.next_step(checkin, progress)
+            self._go_on(checkin, progress, has_replied=not following.question)
+
+    def _reask(self, checkin: Checkin, question: Question, progress: Progress) -> None:
+        tried = replace(progress, tries=progress.tries + 1)
+        asked = self.pack.text(checkin.id, question.id, progress.language)
+        self.talk.say(f"reask_{tried.tries}", language=progress.language, help=asked.help)
+        self.talk.remember("reask")
+        self.talk.add(steps.keep(checkin, tried, self.talk.now))
+
+    def _resume(self, checkin: Checkin, question: Question) -> None:
+        """The next question has not been asked yet, because what came before was danger: now it may be."""
+        progress = self.progress
+        if progress is None or self._special():
+            return
+        if self.read.level is Level.ELEVATED:
+            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+            return
+        asked = self.pack.text(checkin.id, question.id, progress.language)
+        self.talk.say("resume", language=progress.language, question=asked.text)
+        self.talk.add(steps.keep(checkin, replace(progress, tries=0), self.talk.now))

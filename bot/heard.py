@@ -1,0 +1,73 @@
+"""One message as it was heard: its words, what was read in it, and the replies to messages that are no words."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from bot.distress import Reader
+from bot.effects import Assess, Assessment, Inbound, Progress, RaiseAlert, RaiseTask
+from bot.replies import ONCE_A_DAY, Talk, contains, spoken, whole
+from bot.text import tokens
+from content.schema import Level, Words
+
+REASK_EVERY = timedelta(minutes=1)
+
+
+class Heard:
+    """What every step of a turn works with. Steps add to `talk`; nothing else changes."""
+
+    def __init__(
+        self, message: Inbound, read: Assessment, talk: Talk, progress: Progress | None, reader: Reader, pending: str
+    ) -> None:
+        self.text = message.text
+        self.media = message.media
+        self.read = read
+        self.talk = talk
+        self.person = talk.person
+        self.pack = talk.pack
+        self.progress = progress
+        self.reader = reader
+        self.pending = pending
+        self.words = tokens(message.text)
+
+    def _their_language(self) -> str:
+        """The language in which they cried for help, if we can answer in it."""
+        spoken = self.read.language
+        return spoken if spoken in self.pack.languages else self.person.language
+
+    def _lists(self) -> Iterator[Words]:
+        """How each language of the site is read, the person's own first."""
+        for language in dict.fromkeys((self.person.language, *self.person.languages)):
+            words = self.pack.words.get(language)
+            if words is not None:
+                yield words
+
+    def _is_small_talk(self) -> bool:
+        said = tuple(self.words)
+        return any(said in whole(words.fine) or said in whole(words.thanks) for words in self._lists())
+
+    def _asks_to_end(self) -> bool:
+        return any(contains(self.words, request) for words in self._lists() for request in spoken(words.end_requests))
+
+    def _note_signals(self) -> None:
+        if self.read.level is Level.ELEVATED:
+            self.talk.add(RaiseAlert(self.read))
+        elif self.read.level is Level.PRACTICAL:
+            self.talk.add(Assess(self.read), RaiseTask("practical", due_hours=72))
+
+    def _special(self) -> bool:
+        """Messages that are no words, or words about the messages themselves. True: dealt with."""
+        if self.media and not self.words:
+            self.talk.add(RaiseTask("media", due_hours=24))
+            self.talk.say("media", every=REASK_EVERY)
+        elif not self.text.strip():
+            self.talk.say("empty", every=REASK_EVERY)
+        elif self._asks_to_end():
+            self.talk.add(RaiseTask("confirm_stop", due_hours=72))
+            self.talk.say("stop_question", every=REASK_EVERY)
+            self.talk.expect("stop", for_hours=24)
+        elif self.read.level is Level.NONE and not self.reader.is_readable(self.text, self.person.languages):
+            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.say("unreadable", every=ONCE_A_DAY)
+        else:
+            return False
+        return True
