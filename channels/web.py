@@ -131,5 +131,6 @@ def add_routes(
 ) -> None:
     """`POST /channels/{channel}/inbound` and `/status`. `resolve` knows a channel's id and its open gateway by name."""
     hooks = Webhooks(resolve, intake, receive, public_url=public_url, clock=clock, is_unavailable=is_unavailable)
-    app.router.add_post("/channels/{channel}/inbound", hooks.inbound)
-    app.router.add_post("/channels/{channel}/status", hooks.status)
+    for prefix in {"", urlsplit(public_url.rstrip("/")).path}:
+        app.router.add_post(prefix + "/channels/{channel}/inbound", hooks.inbound)
+        app.router.add_post(prefix + "/channels/{channel}/status", hooks.status)

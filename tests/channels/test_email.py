@@ -122,4 +122,4 @@ async def test_what_is_no_address_is_sent_nowhere(sink, recipient):
 )
 def test_a_setting_that_cannot_work_is_named(settings, named):
     with pytest.raises(ChannelSettingError, match=named):
-        open_email(25, **settings)
+        open_email(**{"port": 25} | settings)
