@@ -130,12 +130,12 @@ _TAKE = (
 )
 _WRITE_TEXT = (
     sa.update(t.outbox)
-    .where(t.outbox.c.id == sa.bindparam("key"))
+    .where(t.outbox.c.id == sa.bindparam("row_key"))
     .values(text=sa.bindparam("words"), segments=sa.bindparam("parts"), session_id=sa.bindparam("opened"))
 )
 _POSTPONE = (
     sa.update(t.outbox)
-    .where(t.outbox.c.id == sa.bindparam("key"), t.outbox.c.state == "queued")
+    .where(t.outbox.c.id == sa.bindparam("row_key"), t.outbox.c.state == "queued")
     .values(due_at=sa.bindparam("later"))
 )
 
@@ -223,7 +223,7 @@ class _Sorting:
         if decision.state == "send" and row.contact_id in self._opening and row.purpose == "checkin":
             decision = checks.Decision("withheld", "session_open")
         if decision.state == "wait":
-            self.later.append({"key": row.id, "later": decision.due_at})
+            self.later.append({"row_key": row.id, "later": decision.due_at})
         elif decision.state != "send":
             self.lost.setdefault((decision.state, decision.outcome or ""), []).append(row)
         elif len(self.leaving) < self._most:
@@ -323,7 +323,7 @@ async def _take(
     ours = set((await connection.execute(_TAKE, given)).scalars().all())
     taken = [one for one in sorting.leaving if one[0].id in ours]
     texts = [
-        {"key": row.id, "words": text, "parts": count(text).segments, "opened": session_id}
+        {"row_key": row.id, "words": text, "parts": count(text).segments, "opened": session_id}
         for row, _, text, session_id in taken
         if row.id in sorting.sessions
     ]

@@ -206,6 +206,7 @@ class Outbox:
                     ]
                     await take_early(connection, self._database, bound, now)
             except Exception as error:  # noqa: BLE001  whatever it is, forgetting a result is worse than trying again
+                self.counters["record_failures"] += 1
                 log.warning("results_not_written", count=len(ended), error=type(error).__name__)
                 if all(one.message.lease_until < self._clock() for one in ended):
                     self.counters["unrecorded"] += len(ended)

@@ -38,7 +38,7 @@ class _Known:
 
 _WRITE = (
     sa.update(t.outbox)
-    .where(t.outbox.c.id == sa.bindparam("key"))
+    .where(t.outbox.c.id == sa.bindparam("row_key"))
     .values(
         state=sa.bindparam("becomes"),
         provider_id=sa.bindparam("given_id"),
@@ -68,7 +68,7 @@ async def apply(connection: AsyncConnection, database: Database, arrived: Sequen
     if changed:
         rows = [
             {
-                "key": known.row.id,
+                "row_key": known.row.id,
                 "becomes": known.state,
                 "given_id": known.provider_id,
                 "ended": known.outcome,

@@ -32,7 +32,7 @@ def _is_this_attempt() -> sa.ColumnElement[bool]:
     """A worker that wakes up late finds another owner, another attempt or a settled row, and changes nothing."""
     o = t.outbox
     return sa.and_(
-        o.c.id == sa.bindparam("key"),
+        o.c.id == sa.bindparam("row_key"),
         o.c.owner == sa.bindparam("holder"),
         o.c.tries == sa.bindparam("attempt"),
         o.c.state.in_([sa.literal_column("'sending'"), sa.literal_column("'uncertain'")]),
@@ -72,7 +72,7 @@ _FAILED = (
     .where(_is_this_attempt())
     .values(
         state="failed",
-        provider_id=sa.func.coalesce(sa.bindparam("given_id"), t.outbox.c.provider_id),
+        provider_id=sa.func.coalesce(sa.bindparam("given_id", type_=sa.String()), t.outbox.c.provider_id),
         outcome=sa.bindparam("ended"),
         detail=sa.bindparam("code"),
         settled_at=sa.bindparam("at"),
@@ -82,7 +82,7 @@ _FAILED = (
 _PAUSE = (
     sa.update(t.channel)
     .where(
-        t.channel.c.id == sa.bindparam("key"),
+        t.channel.c.id == sa.bindparam("row_key"),
         sa.or_(t.channel.c.paused_until.is_(None), t.channel.c.paused_until < sa.bindparam("until")),
     )
     .values(paused_until=sa.bindparam("until"))
@@ -99,7 +99,7 @@ async def record(
     pauses: dict[int, datetime] = {}
     for one in sorted(ended, key=lambda e: e.message.id):
         message, result = one.message, one.result
-        attempt = {"key": message.id, "holder": owner, "attempt": message.tries}
+        attempt = {"row_key": message.id, "holder": owner, "attempt": message.tries}
         if result is None:
             released.append(attempt)
             counts["released"] += 1
@@ -127,7 +127,7 @@ async def record(
     lost = [loss for values, loss in failed if (await connection.execute(_FAILED, values)).rowcount == 1]
     await lose(connection, database, lost, now)
     for channel_id, until in sorted(pauses.items()):
-        await connection.execute(_PAUSE, {"key": channel_id, "until": until})
+        await connection.execute(_PAUSE, {"row_key": channel_id, "until": until})
     return counts
 
 
