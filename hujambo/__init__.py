@@ -1,0 +1,1 @@
+"""The front door: settings, wiring, the command line and the demo."""

@@ -42,7 +42,7 @@ class KeyRing:
     def parse(cls, text: str) -> "KeyRing":
         """Read `name:base64,…,index:base64`; the first entry that is not `index` is the primary key."""
         entries: dict[str, bytes] = {}
-        for part in (p.strip() for p in text.replace("\n", ",").split(",")):
+        for number, part in enumerate((p.strip() for p in text.replace("\n", ",").split(",")), start=1):
             if not part:
                 continue
             name, sep, value = part.partition(":")
@@ -51,7 +51,8 @@ class KeyRing:
             except ValueError:
                 key = b""
             if not sep or not name.isalnum() or len(name) > 32 or len(key) != 32:
-                msg = f"key {name[:32]!r}: expected name:base64 of 32 random bytes"
+                # Not quoted: what stands where the name should be may be the key itself.
+                msg = f"entry {number}: expected name:base64 of 32 random bytes"
                 raise KeyRingError(msg)
             if name in entries:
                 msg = f"key {name!r} is given twice"
