@@ -21,187 +21,6 @@ Value = str | float
 _NUMBER = re.compile(r"(?<![\d.,])-?\d+(?:[.,]\d+)?")
 _SPELLED_ZERO = re.compile(r"(?<![^\W\d_])[oO](?=\d)|(?<=\d)[oO](?![^\W\d_])")
 _DATE = re.compile(r"^\D*(\d{1,4})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{1,4})\D*$")
-# Said around an answer without changing it.
-_FILLERS = frozenset(
-    [
-        "no",
-        "num",
-        "number",
-        "nr",
-        "nb",
-        "namba",
-        "nambari",
-        "numero",
-        "n",
-        "option",
-        "answer",
-        "reply",
-        "choice",
-        "my",
-        "is",
-        "it",
-        "its",
-        "the",
-        "a",
-        "an",
-        "i",
-        "say",
-        "said",
-        "choose",
-        "pick",
-        "am",
-        "im",
-        "one",
-        "please",
-        "pls",
-        "plz",
-        "thanks",
-        "thank",
-        "thx",
-        "you",
-        "ok",
-        "sir",
-        "madam",
-        "hello",
-        "hi",
-        "hey",
-        "good",
-        "morning",
-        "afternoon",
-        "evening",
-        "la",
-        "le",
-        "les",
-        "l",
-        "un",
-        "une",
-        "c",
-        "est",
-        "je",
-        "j",
-        "dis",
-        "choisis",
-        "choix",
-        "reponse",
-        "svp",
-        "stp",
-        "merci",
-        "bonjour",
-        "bonsoir",
-        "salut",
-        "oui",
-        "s",
-        "il",
-        "vous",
-        "te",
-        "plait",
-        "ma",
-        "mon",
-        "mes",
-        "suis",
-        "ni",
-        "jibu",
-        "langu",
-        "yangu",
-        "ya",
-        "wa",
-        "nasema",
-        "nachagua",
-        "nimechagua",
-        "tafadhali",
-        "asante",
-        "habari",
-        "hujambo",
-        "mimi",
-        "niko",
-        "nina",
-        "chaguo",
-        "jambo",
-        "shikamoo",
-        "god",
-        "alhamdulillah",
-        "bless",
-        "dieu",
-        "mungu",
-        "mwema",
-        "we",
-    ]
-)
-_NUMBER_PREFIXES = frozenset(
-    [
-        "no",
-        "num",
-        "number",
-        "nr",
-        "nb",
-        "namba",
-        "nambari",
-        "numero",
-        "n",
-        "option",
-        "answer",
-        "reply",
-        "choice",
-        "reponse",
-        "jibu",
-    ]
-)
-# These turn a label or a number round.
-_DENIAL = frozenset(
-    [
-        "not",
-        "no",
-        "never",
-        "dont",
-        "didnt",
-        "isnt",
-        "aint",
-        "wont",
-        "cant",
-        "nothing",
-        "pas",
-        "non",
-        "ne",
-        "jamais",
-        "plus",
-        "aucun",
-        "hapana",
-        "si",
-        "sio",
-        "siyo",
-        "siko",
-        "sipo",
-        "sina",
-        "hakuna",
-        "bila",
-        "but",
-        "mais",
-        "lakini",
-    ]
-)
-_DENIAL_EVERYWHERE = frozenset(
-    [
-        "not",
-        "never",
-        "dont",
-        "didnt",
-        "isnt",
-        "aint",
-        "wont",
-        "cant",
-        "but",
-        "pas",
-        "jamais",
-        "mais",
-        "si",
-        "sio",
-        "siyo",
-        "siko",
-        "sipo",
-        "lakini",
-        "ila",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +31,7 @@ class Answer:
     reason: str
 
 
-def read_answer(
+def read_answer(  # noqa: PLR0911  one return per kind
     kind: QuestionKind,
     text: str,
     *,
@@ -222,18 +41,19 @@ def read_answer(
     minimum: float | None = None,
     maximum: float | None = None,
 ) -> Answer:
-    """The answer, or None and why not. `options`: value → label and spellings, in the order in which they were listed."""
+    """The answer, or None and why not. `options`: value → label and spellings, in the order of their numbers."""
     del question
     spoken = text.strip()
     if not spoken:
         return Answer(None, "empty")
+    speech = _speech(words)
     match kind:
         case "choice":
-            return _choice(spoken, options, words)
+            return _choice(spoken, options, speech)
         case "yesno":
-            return _yesno(spoken, options, words)
+            return _yesno(spoken, options, speech)
         case "scale" | "number":
-            return _number(spoken, options, words, minimum, maximum)
+            return _number(spoken, options, speech, minimum, maximum)
         case "date":
             return _date(spoken)
         case "phone":
@@ -242,45 +62,79 @@ def read_answer(
             return Answer(spoken[:MAX_TEXT], "text")
 
 
+# --- a language's small words
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Speech:
+    """A language's words as answers need them; built once per `Words`."""
+
+    words: Words
+    numbers: Mapping[Form, int]
+    marks: frozenset[str]
+    polite: frozenset[str]
+    fillers: frozenset[str]
+    denials: frozenset[str]
+
+
+_speeches: dict[int, _Speech] = {}
+
+
+def _speech(words: Words) -> _Speech:
+    # Kept by identity (and alive, so that no id returns): hashing all phrases costs more than reading the message.
+    found = _speeches.get(id(words))
+    if found is None:
+        marks, polite = frozenset(words.number_marks), frozenset(words.polite)
+        found = _speeches[id(words)] = _Speech(
+            words,
+            {_form(name): value for name, value in words.numbers.items()},
+            marks,
+            polite,
+            marks | polite | frozenset(words.fillers),
+            frozenset(words.denials) - marks,
+        )
+    return found
+
+
 # --- choices
 
 
-def _choice(text: str, options: Mapping[str, Sequence[str]], words: Words) -> Answer:
+def _choice(text: str, options: Mapping[str, Sequence[str]], speech: _Speech) -> Answer:
     values = list(options)
     said = tokens(text)
-    spelled = tuple(piece for word in said for piece in _form(words.spellings.get(word, word)))
-    whole = _whole_label(tuple(said), options) or _whole_label(spelled, options)
+    spelled = tuple(piece for word in said for piece in _form(speech.words.spellings.get(word, word)))
+    whole = _whole_label(tuple(said), options, speech) or _whole_label(spelled, options, speech)
     if whole is not None:
         return Answer(whole, "label")
-    numbers, rest = _split_numbers(text, words)
+    numbers, rest = _split_numbers(text, speech)
     labels = _labels_in(rest, options)
     named = set(labels)
     if len(set(numbers)) > 1 or len(named) > 1:
         return Answer(None, "more than one answer")
-    if numbers:
-        value = _at(values, numbers[0])
-        if value is None:
-            return Answer(None, "out of range")
-        if named and named != {value}:
-            return Answer(None, "number and words differ")
-        if not named and (_DENIAL - _NUMBER_PREFIXES) & set(rest):
-            return Answer(None, "denied or limited")
-        if _leftover(rest, options[value]):
-            return Answer(None, "number with other words")
-        return Answer(value, "number")
-    if named:
-        value = labels[0]
-        if _DENIAL_EVERYWHERE & set(rest) - _label_words(options[value]):
-            return Answer(None, "denied or limited")
-        if len(_leftover(rest, options[value])) > 2:
-            return Answer(None, "label inside a longer text")
-        return Answer(value, "label")
-    return Answer(None, "not understood")
+    value = _at(values, numbers[0]) if numbers else next(iter(labels), None)
+    if value is None:
+        return Answer(None, "out of range" if numbers else "not understood")
+    return _certain(value, bool(numbers), named, rest, options[value], speech)
 
 
-def _whole_label(said: Form, options: Mapping[str, Sequence[str]]) -> str | None:
+def _certain(
+    value: str, is_number: bool, named: set[str], rest: list[str], labels: Sequence[str], speech: _Speech
+) -> Answer:
+    """The value, unless the other words contradict, turn or outweigh it."""
+    if named and named != {value}:
+        return Answer(None, "number and words differ")
+    own = _label_words(labels) if named else set()
+    if speech.denials & set(rest) - own:
+        return Answer(None, "denied or limited")
+    # A number says all there is to say; a label may have a word beside it.
+    if len(_leftover(rest, labels, speech)) > (0 if is_number else 1):
+        return Answer(None, "with other words")
+    return Answer(value, "number" if is_number else "label")
+
+
+def _whole_label(said: Form, options: Mapping[str, Sequence[str]], speech: _Speech) -> str | None:
     """The option that the message is, to the letter or nearly; None if two options are equally near."""
-    polite = tuple(word for word in said if word not in _FILLERS) or said
+    polite = tuple(word for word in said if word not in speech.fillers) or said
     forms = (said, polite)
     exact = [value for value, spellings in options.items() if any(_form(s) in forms for s in spellings)]
     if exact:
@@ -305,13 +159,13 @@ def _same_word(one: str, other: str) -> bool:
 
 def _labels_in(said: Sequence[str], options: Mapping[str, Sequence[str]]) -> list[str]:
     """Options named inside the message. A label inside a longer one does not count: *fine* in *not fine*."""
-    spans: list[tuple[int, int, str]] = []
-    for value, spellings in options.items():
-        for spelling in spellings:
-            form = _form(spelling)
-            for at in range(len(said) - len(form) + 1):
-                if form and _is_near(tuple(said[at : at + len(form)]), form):
-                    spans.append((at, at + len(form), value))
+    spans = [
+        (at, at + len(form), value)
+        for value, spellings in options.items()
+        for form in map(_form, spellings)
+        for at in range(len(said) - len(form) + 1)
+        if form and _is_near(tuple(said[at : at + len(form)]), form)
+    ]
     return [
         value
         for start, end, value in spans
@@ -319,11 +173,11 @@ def _labels_in(said: Sequence[str], options: Mapping[str, Sequence[str]]) -> lis
     ]
 
 
-def _leftover(said: Iterable[str], labels: Iterable[str]) -> list[str]:
+def _leftover(said: Iterable[str], labels: Iterable[str], speech: _Speech) -> list[str]:
     known = _label_words(labels)
     return [
         word for word in said
-        if word not in _FILLERS and not any(_same_word(word, label) for label in known)
+        if word not in speech.fillers and not any(_same_word(word, label) for label in known)
     ]  # fmt: skip
 
 
@@ -349,21 +203,21 @@ def _form(label: str) -> Form:
 # --- yes and no
 
 
-def _yesno(text: str, options: Mapping[str, Sequence[str]], words: Words) -> Answer:
+def _yesno(text: str, options: Mapping[str, Sequence[str]], speech: _Speech) -> Answer:
     said = tokens(text)
-    yes = {*map(_form, words.yes), *map(_form, options.get("yes", ()))}
-    no = {*map(_form, words.no), *map(_form, options.get("no", ()))}
-    for form in _yesno_forms(said):
+    yes = {*map(_form, speech.words.yes), *map(_form, options.get("yes", ()))}
+    no = {*map(_form, speech.words.no), *map(_form, options.get("no", ()))}
+    for form in _yesno_forms(said, speech):
         if (form in yes) != (form in no):
             return Answer("yes" if form in yes else "no", "word")
-    numbers, rest = _split_numbers(text, words)
-    left = [word for word in rest if word not in _FILLERS]
+    numbers, rest = _split_numbers(text, speech)
+    left = [word for word in rest if word not in speech.fillers]
     if numbers and not left:
         if len(set(numbers)) == 1 and options and numbers[0] in (1, 2):
             return Answer("yes" if numbers[0] == 1 else "no", "number")
         return Answer(None, "out of range" if options else "not a yes or no")
     has_yes = any((word,) in yes for word in said)
-    has_no = any((word,) in no for word in said) or bool(_DENIAL_EVERYWHERE & set(said))
+    has_no = any((word,) in no for word in said) or bool(speech.denials & set(said))
     if has_yes and has_no:
         return Answer(None, "both yes and no")
     # "yes but…", "no one helps me": a first word alone decides only if it stands for itself.
@@ -374,11 +228,11 @@ def _yesno(text: str, options: Mapping[str, Sequence[str]], words: Words) -> Ans
     return Answer(None, "not a yes or no")
 
 
-def _yesno_forms(said: Sequence[str]) -> list[Form]:
+def _yesno_forms(said: Sequence[str], speech: _Speech) -> list[Form]:
     forms: list[Form] = [tuple(said)]
     if said and len(set(said)) == 1:
         forms.append((said[0],))
-    polite = tuple(word for word in said if word not in _POLITE)
+    polite = tuple(word for word in said if word not in speech.polite)
     if polite and polite != forms[0]:
         forms.append(polite)
         if len(set(polite)) == 1:
@@ -386,68 +240,33 @@ def _yesno_forms(said: Sequence[str]) -> list[Form]:
     return forms
 
 
-_POLITE = frozenset(
-    [
-        "please",
-        "pls",
-        "plz",
-        "thanks",
-        "thank",
-        "thx",
-        "tnx",
-        "you",
-        "sir",
-        "madam",
-        "so",
-        "much",
-        "very",
-        "svp",
-        "stp",
-        "merci",
-        "beaucoup",
-        "monsieur",
-        "madame",
-        "tafadhali",
-        "asante",
-        "sana",
-        "ahsante",
-    ]
-)
-
-
 # --- numbers
 
 
-def _number(
-    text: str, options: Mapping[str, Sequence[str]], words: Words, minimum: float | None, maximum: float | None
+def _number(  # noqa: PLR0911  one return per reason
+    text: str, options: Mapping[str, Sequence[str]], speech: _Speech, minimum: float | None, maximum: float | None
 ) -> Answer:
     if options:
-        whole = _whole_label(tuple(tokens(text)), options)
+        whole = _whole_label(tuple(tokens(text)), options, speech)
         if whole is not None and re.fullmatch(r"-?\d+(\.\d+)?", whole):
             return Answer(float(whole), "label")
-    numbers, rest = _split_numbers(text, words)
+    numbers, rest = _split_numbers(text, speech)
     if not numbers:
         return Answer(None, "no number")
     if len(set(numbers)) > 1:
         return Answer(None, "more than one number")
-    if set(rest) & (_DENIAL - _NUMBER_PREFIXES - {"ne", "si", "non"}) or {
-        "less",
-        "more",
-        "moins",
-        "chini",
-        "zaidi",
-    } & set(rest):
+    if speech.denials & set(rest):
         return Answer(None, "denied or limited")
     number = numbers[0]
     if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
         return Answer(None, "out of range")
-    if len([word for word in rest if word not in _FILLERS]) > 4:
+    if len([word for word in rest if word not in speech.fillers]) > 4:
         return Answer(None, "number inside a longer text")
     return Answer(number, "number")
 
 
-def _split_numbers(text: str, words: Words) -> tuple[list[float], list[str]]:
-    """The numbers in a message, and its other words. Words for numbers count; l and I alone are ones, o before a digit a zero."""
+def _split_numbers(text: str, speech: _Speech) -> tuple[list[float], list[str]]:
+    """The numbers in a message, in digits or words (l and I alone are ones, o is zero), and its other words."""
     folded = _SPELLED_ZERO.sub("0", fold(text))
     folded = re.sub(r"(?<=\d)[ ,'](?=\d{3}\b)", "", folded)
     if folded.strip(" .!)(") in ("l", "i", "|"):
@@ -456,7 +275,7 @@ def _split_numbers(text: str, words: Words) -> tuple[list[float], list[str]]:
         return [0.0], []
     numbers = [float(found.replace(",", ".")) for found in _NUMBER.findall(folded)]
     left = tokens(_NUMBER.sub(" ", folded))
-    named = _number_words(_NumbersKey(words))
+    named = speech.numbers
     rest: list[str] = []
     at = 0
     while at < len(left):
@@ -465,7 +284,7 @@ def _split_numbers(text: str, words: Words) -> tuple[list[float], list[str]]:
             if value is not None:
                 break
         # "one" after "the second", "un" before a noun: an article beside a number or other words is none.
-        is_named = bool(rest) and rest[-1] in _NUMBER_PREFIXES
+        is_named = bool(rest) and rest[-1] in speech.marks
         is_article = left[at] in ("one", "un", "une") and (bool(numbers) or len(left) > 1) and not is_named
         if value is None or is_article:
             rest.append(left[at])
@@ -474,24 +293,6 @@ def _split_numbers(text: str, words: Words) -> tuple[list[float], list[str]]:
             numbers.append(float(value))
             at += size
     return numbers, rest
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _NumbersKey:
-    """A language's words, compared by identity, so that its numbers are compiled once."""
-
-    words: Words
-
-    def __hash__(self) -> int:
-        return id(self.words)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _NumbersKey) and self.words is other.words
-
-
-@lru_cache(maxsize=64)
-def _number_words(key: _NumbersKey) -> dict[Form, int]:
-    return {_form(name): value for name, value in key.words.numbers.items()}
 
 
 # --- dates and telephone numbers

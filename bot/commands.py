@@ -12,73 +12,9 @@ Name = Literal["stop", "start", "help", "call_me", "language"]
 _NAMES: tuple[Name, ...] = ("stop", "start", "call_me", "help")
 MAX_WORDS = 8
 
-# Said around a command without changing it; in every language, because people mix them.
-_POLITE = frozenset(
-    [
-        "please",
-        "pls",
-        "plz",
-        "plse",
-        "pliz",
-        "kindly",
-        "thanks",
-        "thank",
-        "thx",
-        "tnx",
-        "you",
-        "sir",
-        "madam",
-        "dear",
-        "hi",
-        "hello",
-        "hey",
-        "ok",
-        "svp",
-        "stp",
-        "merci",
-        "bonjour",
-        "bonsoir",
-        "slt",
-        "bjr",
-        "cc",
-        "d",
-        "accord",
-        "tafadhali",
-        "tafadhal",
-        "asante",
-        "ahsante",
-        "jamani",
-        "habari",
-        "hujambo",
-    ]
-)
 _POLITE_PHRASES = (("s", "il", "vous", "plait"), ("s", "il", "te", "plait"), ("thank", "you"))
 # Alone these are what operators know; "please end" may be about a life.
 _BARE_ONLY = frozenset({"end", "quit", "cancel", "fin", "annuler"})
-# What stands around a language's name when somebody asks for it.
-_ASKING = frozenset(
-    [
-        "in",
-        "to",
-        "the",
-        "language",
-        "speak",
-        "use",
-        "write",
-        "change",
-        "switch",
-        "en",
-        "langue",
-        "la",
-        "parler",
-        "passer",
-        "kwa",
-        "lugha",
-        "ya",
-        "i",
-        "want",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +35,21 @@ def read_command(text: str, pack: Pack, language: str) -> Command | None:
     if not 0 < len(words) <= MAX_WORDS:
         return None
     order = [code for code in (language, *pack.languages) if code in pack.words]
-    for form in _forms(words):
+    polite = frozenset(word for code in order for word in pack.words[code].polite)
+    for form in _forms(words, polite):
         for code in dict.fromkeys(order):
             found = _keywords(_Key(pack.words[code])).get(form)
             if found is not None and (form == words or form[0] not in _BARE_ONLY):
                 return Command(found, code)
-    asked = tuple(word for word in _without(words, _POLITE) if word not in _ASKING)
+    asking = frozenset(word for code in order for word in pack.words[code].asking)
+    asked = _without(words, polite | asking)
     for code in dict.fromkeys(order):
         if asked in _names(_Key(pack.words[code])):
             return Command("language", code)
     return None
 
 
-def _forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _forms(words: tuple[str, ...], polite: frozenset[str]) -> Iterator[tuple[str, ...]]:
     """The message as it is, and without politeness: "stop pls", "arrêt svp". Repeating a word changes nothing."""
     yield words
     if len(words) > 1 and len(set(words)) == 1:
@@ -120,7 +58,7 @@ def _forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for phrase in _POLITE_PHRASES:
         if bare[-len(phrase) :] == phrase:
             bare = bare[: -len(phrase)]
-    bare = _without(bare, _POLITE)
+    bare = _without(bare, polite)
     if bare:
         yield bare
         if len(set(bare)) == 1:

@@ -1,4 +1,4 @@
-"""How grave a message is, by word lists alone: every language's lists, what bends them, and a reason for each finding."""
+"""How grave a message is, by word lists alone: all languages' lists, what bends them, and why."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

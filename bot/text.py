@@ -1,4 +1,4 @@
-"""One way to write a message down: folded letters, words apart, clause ends marked; it never raises and loses no word."""
+"""One way to write a message down: folded letters, words apart, clause ends marked; it never raises."""
 
 import re
 import unicodedata
@@ -47,10 +47,7 @@ def marked(text: str) -> list[str]:
     text = fold(text)
     if "'" in text:
         text = _ELIDED.sub(r"\1 ", text).replace("'", "")
-    if text.isascii():
-        text = text.translate(_ASCII)
-    else:
-        text = "".join(_spaced(c) for c in text)
+    text = text.translate(_ASCII) if text.isascii() else "".join(_spaced(c) for c in text)
     if _REPEATS.search(text):
         text = _REPEATS.sub(r"\1", text)
     if _LETTER_BY_LETTER.search(text):

@@ -1,4 +1,4 @@
-"""One language's word lists, compiled once: spellings undone, phrases found by their rarest word, gaps and clauses known."""
+"""One language's word lists, compiled once: spellings undone, phrases found by their rarest word."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ Pieces = tuple[str, ...]
 
 
 class Guess(str):
-    """A word corrected by guessing. It may stand in a phrase, but is none by itself: *kubaki* (stay) is not *kubaka* (rape)."""
+    """A guessed correction. It may stand in a phrase but is none by itself: *kubaki* (stay), *kubaka* (rape)."""
 
     __slots__ = ()
 
@@ -170,7 +170,7 @@ class WordList:
         if word in self._vocabulary or word in self.known or len(word) < 3 or len(word) > MAX_WORD:
             return (word,)
         squeezed = self._squeezed.get(squeeze(word))
-        guess = Guess(squeezed) if squeezed else None
+        guess: str | None = Guess(squeezed) if squeezed else None
         if guess is None and not word.isalpha() and not word.isdigit():
             plain = word.translate(_LEET)
             guess = plain if plain in self._vocabulary else None
@@ -264,7 +264,7 @@ def _sources(words: Words) -> Iterator[SignalList]:
 
 
 def _gap(phrase: Phrase) -> int:
-    """Two words say little with two others between them, except where missing it costs a life. Harmless ones bear none."""
+    """Two words far apart say little, except where missing them costs a life. Harmless ones bear no gap."""
     if not phrase.source.level and not phrase.source.means:
         return 0
     return MAX_GAP if len(phrase.words) > 2 or phrase.source.route in ("self_harm", "harm_others") else 1

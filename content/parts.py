@@ -31,6 +31,7 @@ _QUESTION_KEYS = (
 _LISTS = (
     "negations", "harmless", "third_person", "past", "yes", "no", "fine", "names", "ages",
     "thanks", "corrections", "end_requests", "common",
+    "polite", "fillers", "number_marks", "denials", "asking",
 )  # fmt: skip
 _COMMANDS = ("stop", "start", "help", "call_me")
 WORD_KEYS = (*_LISTS, "signals", "spellings", "numbers", "commands")

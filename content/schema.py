@@ -152,6 +152,11 @@ class Words:
     thanks: tuple[str, ...] = ()  # whole-message "thank you", "good morning": nothing is being asked
     corrections: tuple[str, ...] = ()  # "sorry", "i mean" before an answer: it mends the one before
     end_requests: tuple[str, ...] = ()  # within a sentence, plainly ask for the messages to end
+    polite: tuple[str, ...] = ()  # words around a command or a yes that change nothing: "please", "sir"
+    fillers: tuple[str, ...] = ()  # more words around an answer that change nothing: "my answer is"
+    number_marks: tuple[str, ...] = ()  # what stands before a number: "no 2", "option 2"
+    denials: tuple[str, ...] = ()  # words that turn or limit an answer: "not", "but", "more than"
+    asking: tuple[str, ...] = ()  # words around a language's name when it is asked for: "speak", "in"
     common: tuple[str, ...] = ()  # everyday words, to tell a readable message from one a person must read
 
 

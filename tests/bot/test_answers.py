@@ -10,9 +10,17 @@ from content.schema import QuestionKind
 
 PACK = load_pack()
 MOOD = {
-    "en": {"fine": ("fine", "good", "ok"), "so_so": ("so-so", "not fine", "bad"), "call_me": ("call me", "please call me")},
+    "en": {
+        "fine": ("fine", "good", "ok"),
+        "so_so": ("so-so", "not fine", "bad"),
+        "call_me": ("call me", "call me please"),
+    },
     "fr": {"fine": ("ça va", "bien"), "so_so": ("pas bien", "ça va pas"), "call_me": ("appelez-moi",)},
-    "sw": {"fine": ("vizuri", "sawa", "niko sawa"), "so_so": ("si vizuri", "siko sawa", "vibaya"), "call_me": ("nipigie",)},
+    "sw": {
+        "fine": ("vizuri", "sawa", "niko sawa"),
+        "so_so": ("si vizuri", "siko sawa", "vibaya"),
+        "call_me": ("nipigie",),
+    },
 }
 
 CHOICES = """
