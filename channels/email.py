@@ -1,5 +1,6 @@
 """E-mail to staff through an SMTP server: notifications only, nobody texts back here."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ from channels.base import (
 
 SETTINGS = ("host", "sender")
 DEFAULT_RATE = 5.0
-TIMEOUT = 5.0  # seconds per command; a whole send stays inside the outbox's lease
+TIMEOUT = 5.0  # seconds per command
+PHASE = 10.0  # seconds to connect, and again to hand over: together inside the outbox's lease of 30
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _SUBJECT_LENGTH = 120
 
@@ -64,11 +66,13 @@ class Email:
             password=self._password,
         )
         try:
-            await client.connect()
+            async with asyncio.timeout(PHASE):
+                await client.connect()
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return _failure(error, has_begun=False)
         try:
-            await client.send_message(letter)
+            async with asyncio.timeout(PHASE):
+                await client.send_message(letter)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return _failure(error, has_begun=True)
         finally:
