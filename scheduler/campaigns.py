@@ -378,7 +378,7 @@ async def _left_out(connection: AsyncConnection, audience: Audience) -> dict[str
     found = await connection.execute(
         sa.select(people.c.why, sa.func.count()).where(people.c.why.is_not(None)).group_by(people.c.why)
     )
-    return dict(found.tuples().all())
+    return {row[0]: row[1] for row in found.all()}
 
 
 # --- starting and stopping ---
@@ -537,7 +537,7 @@ async def _set(connection: AsyncConnection, campaign: Campaign, **values: Any) -
 
 async def _plan(database: Database, campaign: Campaign, clock: Clock, horizon: timedelta, chunk: int) -> int:
     """One round, from where an interrupted one stopped. The cursor moves in its chunk's own transaction."""
-    now = clock()
+    now, resumed = clock(), campaign.cursor > 0
     window = _Window.of(campaign, now, horizon)
     async with database.read() as connection:
         book = _Book(campaign, window, await _sites(connection))
@@ -555,8 +555,10 @@ async def _plan(database: Database, campaign: Campaign, clock: Clock, horizon: t
         campaign = replace(campaign, cursor=upper)
         await asyncio.sleep(0)  # a cry for help goes first
     over = {"state": "done"} if _is_over(campaign, now) else {}
+    # After an interrupted round comes a whole one at once: the people before its cursor were planned for less far.
+    again = now if resumed else now + EVERY
     async with database.write() as connection:
-        await _set(connection, campaign, cursor=0, planned_until=window.end, due_at=now + EVERY, **over)
+        await _set(connection, campaign, cursor=0, planned_until=window.end, due_at=again, **over)
     return total
 
 

@@ -37,7 +37,7 @@ async def run_session_timers(database: Database, pack: Pack, clock: Clock, limit
             .order_by(t.session.c.due_at)
             .limit(limit)
         )
-        found = (await connection.execute(due)).tuples().all()
+        found = [(row[0], row[1]) for row in (await connection.execute(due)).all()]
     if not found:
         return 0
     try:
