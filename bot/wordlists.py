@@ -224,7 +224,7 @@ class WordList:
     # --- finding phrases
 
     def _match(self, phrase: Phrase, words: Sequence[str], at: int) -> Hit | None:
-        if len(phrase.words) == 1 and isinstance(words[at], Guess):
+        if len(phrase.words) == 1 and isinstance(words[at], Guess) and not _is_plain(phrase):
             return None
         positions = [at]
         between: list[str] = []
@@ -261,6 +261,11 @@ def _sources(words: Words) -> Iterator[SignalList]:
     yield from words.signals
     none: Route = "none"
     yield SignalList(route=none, level=Level.NONE, phrases=words.harmless, id="harmless")
+
+
+def _is_plain(phrase: Phrase) -> bool:
+    """A long word of self-harm, like *kujinyonga*, is meant even when misspelt: it has no innocent neighbours."""
+    return phrase.source.route == "self_harm" and len(phrase.words[0]) >= 9
 
 
 def _gap(phrase: Phrase) -> int:

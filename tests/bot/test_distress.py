@@ -32,6 +32,11 @@ imminent self_harm | j'ai une arme je veux en finir
 imminent self_harm | nataka kufa leo
 imminent self_harm | nitajiua
 imminent self_harm | nimekunywa sumu
+imminent self_harm | nitajinyoga
+imminent self_harm | I have decided. Today is my last day
+imminent self_harm | j ai pris un produit pour mourir
+high threat | they said they will kill my mother
+high self_harm | je sui fatigé de cet vie
 imminent self_harm | nataka kujiua sasa hivi
 imminent self_harm | niko na kamba nataka kufa
 imminent self_harm | kwaheri dunia
