@@ -1,17 +1,15 @@
 """A message inside a check-in: the answer it gives, or what is said to somebody who gave none."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from bot import checkin as steps
 from bot.answers import read_answer
 from bot.effects import Assess, Assessment, EndSession, Progress, RaiseAlert, RaiseTask, Say, StoreAnswer
-from bot.heard import REASK_EVERY, Heard
+from bot.heard import NOTED_EVERY, REASK_EVERY, Heard
 from bot.replies import CRISIS_EVERY, danger_key, spoken
 from bot.scores import read_scores, read_value
 from content.schema import Checkin, Level, Question
 
-NOTED_EVERY = timedelta(hours=1)
 LONG = 160  # characters: more than one SMS is a story; no digit in it is an answer, and a person reads it
 
 
@@ -26,8 +24,6 @@ class Asking(Heard):
         value = self._value(checkin, question, self.text)
         if value is None:
             return False
-        if self.read.level > Level.NONE:
-            self._note_signals()
         self._take_answer(checkin, question, value)
         return True
 
@@ -72,12 +68,13 @@ class Asking(Heard):
     def _take_answer(self, checkin: Checkin, question: Question, value: str | float) -> None:
         if self.progress is None:
             return
+        self._note_signals()
         progress = steps.answered(self.progress, question, value)
         self.talk.add(StoreAnswer(question.id, value, progress.scores.get(question.id)))
         signal = read_value(question, value)
         has_replied = self._act_on(signal)
-        if signal is None and self.read.level is Level.ELEVATED:
-            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+        if self.read.level is Level.ELEVATED and (signal is None or signal.level < Level.ELEVATED):
+            self._acknowledge()
         self._go_on(checkin, progress, has_replied=has_replied)
 
     def _act_on(self, signal: Assessment | None) -> bool:
@@ -121,9 +118,9 @@ class Asking(Heard):
         progress = self.progress
         if progress is None or self._special():
             return
-        if self.read.level is Level.ELEVATED:
-            # They told us something hard: it is answered as that, and the question waits for another day.
-            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+        if self.read.level > Level.NONE:
+            # They told us something hard: it is answered as that, and the question waits for the reminder.
+            self._acknowledge()
         elif len(self.text) > LONG:
             self.talk.add(RaiseTask("read_message", due_hours=24))
             self.talk.say("noted", every=NOTED_EVERY)
@@ -149,8 +146,8 @@ class Asking(Heard):
         progress = self.progress
         if progress is None or self._special():
             return
-        if self.read.level is Level.ELEVATED:
-            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+        if self.read.level > Level.NONE:
+            self._acknowledge()
             return
         asked = self.pack.text(checkin.id, question.id, progress.language)
         self.talk.say("resume", language=progress.language, question=asked.text)

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 from bot.distress import Reader
 from bot.effects import Assess, Assessment, Inbound, Progress, RaiseAlert, RaiseTask
-from bot.replies import ONCE_A_DAY, Talk, contains, spoken, whole
+from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains, spoken, whole
 from bot.text import tokens
 from content.schema import Level, Words
 
 REASK_EVERY = timedelta(minutes=1)
+NOTED_EVERY = timedelta(hours=1)
 
 
 class Heard:
@@ -54,10 +55,16 @@ class Heard:
         elif self.read.level is Level.PRACTICAL:
             self.talk.add(Assess(self.read), RaiseTask("practical", due_hours=72))
 
+    def _acknowledge(self) -> None:
+        """Answers what is hard but no danger; `_note_signals` has passed it on."""
+        if self.read.level is Level.ELEVATED:
+            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
+        elif self.read.level is Level.PRACTICAL:
+            self.talk.say("practical", every=NOTED_EVERY)
+
     def _special(self) -> bool:
         """Messages that are no words, or words about the messages themselves. True: dealt with."""
         if self.media and not self.words:
-            self.talk.add(RaiseTask("media", due_hours=24))
             self.talk.say("media", every=REASK_EVERY)
         elif not self.text.strip():
             self.talk.say("empty", every=REASK_EVERY)

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from bot import checkin as steps
 from bot.answers import read_answer
-from bot.asking import NOTED_EVERY, Asking
+from bot.asking import Asking
 from bot.commands import Command, read_command
 from bot.distress import Reader
 from bot.effects import (
@@ -32,7 +32,7 @@ from bot.effects import (
     Reason,
     Turn,
 )
-from bot.heard import REASK_EVERY
+from bot.heard import NOTED_EVERY, REASK_EVERY
 from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains, danger_key
 from bot.text import tokens
 from bot.timers import time_passed
@@ -70,6 +70,8 @@ class _Message(Asking):
             return self._duress()
         if self.read.is_danger:
             return self._danger()
+        if self.media:  # only a person can look or listen
+            self.talk.add(RaiseTask("media", due_hours=24))
         command = read_command(self.text, self.pack, self.person.language)
         if not self._obeyed(command):
             self._converse()
@@ -215,12 +217,8 @@ class _Message(Asking):
         """Nobody asked them anything just now."""
         if self._special():
             return
-        if self.media:
-            self.talk.add(RaiseTask("media", due_hours=24))
-        if self.read.level is Level.ELEVATED:
-            self.talk.say("distress", every=CRISIS_EVERY, language=self._their_language())
-        elif self.read.level is Level.PRACTICAL:
-            self.talk.say("practical", every=NOTED_EVERY)
+        if self.read.level > Level.NONE:
+            self._acknowledge()
         elif self._is_small_talk():
             self.talk.say("fine_thanks", every=ONCE_A_DAY)
         else:
