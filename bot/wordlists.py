@@ -265,7 +265,7 @@ def _sources(words: Words) -> Iterator[SignalList]:
 
 def _is_plain(phrase: Phrase) -> bool:
     """A long word of self-harm, like *kujinyonga*, is meant even when misspelt: it has no innocent neighbours."""
-    return phrase.source.route == "self_harm" and len(phrase.words[0]) >= 9
+    return phrase.source.route == "self_harm" and len(phrase.words[0]) >= 10
 
 
 def _gap(phrase: Phrase) -> int:
