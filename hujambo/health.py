@@ -67,7 +67,7 @@ async def measure(database: Database, now: datetime) -> Waiting:
         )
         return Waiting(
             late={name: (now - row[name]).total_seconds() if row[name] is not None else 0.0 for name in _LATE},
-            outbox=dict.fromkeys(unsettled, 0) | dict(states.tuples()),
+            outbox=dict.fromkeys(unsettled, 0) | dict(states.tuples().all()),
             open_alerts={str(level): number for level, number in alerts},
             set_aside=row["set_aside"],
         )
