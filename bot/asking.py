@@ -6,11 +6,12 @@ from bot import checkin as steps
 from bot.answers import read_answer
 from bot.effects import Assess, Assessment, EndSession, Progress, RaiseAlert, RaiseTask, Say, StoreAnswer
 from bot.heard import NOTED_EVERY, REASK_EVERY, Heard
-from bot.replies import CRISIS_EVERY, danger_key, spoken
+from bot.replies import CRISIS_EVERY, danger_key, spoken, whole
 from bot.scores import read_scores, read_value
 from content.schema import Checkin, Level, Question
 
 LONG = 160  # characters: more than one SMS is a story; no digit in it is an answer, and a person reads it
+WORDY = 3  # letters
 
 
 class Asking(Heard):
@@ -19,6 +20,9 @@ class Asking(Heard):
     def _answered(self, checkin: Checkin, question: Question) -> bool:
         if len(self.text) > LONG and question.kind != "text":
             return False
+        # "Good morning" and "God is good" are said in any state (DOMAIN 6.0 rule 2); "fine. stop" is a request.
+        if question.kind != "text" and (tuple(self.words) in self._greetings() or self._asks_to_end()):
+            return False
         if self._corrected(checkin):
             return True
         value = self._value(checkin, question, self.text)
@@ -26,6 +30,9 @@ class Asking(Heard):
             return False
         self._take_answer(checkin, question, value)
         return True
+
+    def _greetings(self) -> set[tuple[str, ...]]:
+        return {said for words in self._lists() for said in whole(words.thanks)}
 
     def _value(self, checkin: Checkin, question: Question, text: str) -> str | float | None:
         """The answer as the session's language reads it, else as another language of the site does."""
@@ -124,12 +131,20 @@ class Asking(Heard):
         elif len(self.text) > LONG:
             self.talk.add(RaiseTask("read_message", due_hours=24))
             self.talk.say("noted", every=NOTED_EVERY)
-        elif self.talk.was_said("reask", REASK_EVERY):
+        else:
+            self._ask_again_or_move_on(checkin, question, progress)
+
+    def _ask_again_or_move_on(self, checkin: Checkin, question: Question, progress: Progress) -> None:
+        is_last_try = progress.tries >= steps.MOST_REASKS and not self.talk.was_said("reask", REASK_EVERY)
+        has_words = any(len(word) >= WORDY and word.isalpha() for word in self.words) and not self._is_small_talk()
+        if has_words or is_last_try:
+            # Words that are no answer may still say something: once per check-in a person looks at them.
+            self.talk.add(RaiseTask("read_message", due_hours=72, once_per="session"))
+        if self.talk.was_said("reask", REASK_EVERY):
             return
-        elif progress.tries < steps.MOST_REASKS:
+        if progress.tries < steps.MOST_REASKS:
             self._reask(checkin, question, progress)
         else:
-            self.talk.add(RaiseTask("read_message", due_hours=24))
             self.talk.say("moved_on", language=progress.language)
             following = steps.next_step(checkin, progress)
             self._go_on(checkin, progress, has_replied=not following.question)

@@ -11,6 +11,9 @@ from content.schema import Level, Words
 
 REASK_EVERY = timedelta(minutes=1)
 NOTED_EVERY = timedelta(hours=1)
+SHORT = 4  # words
+# Stop words that, beside others, may be about anything: "the end", "c'est la fin".
+_ALSO_OF_LIFE = frozenset({"end", "quit", "cancel", "remove", "fin", "annuler"})
 
 
 class Heard:
@@ -47,7 +50,15 @@ class Heard:
         return any(said in whole(words.fine) or said in whole(words.thanks) for words in self._lists())
 
     def _asks_to_end(self) -> bool:
-        return any(contains(self.words, request) for words in self._lists() for request in spoken(words.end_requests))
+        """A sentence about messages, or a short one with STOP and other words in it: asked about, never obeyed."""
+        if any(contains(self.words, request) for words in self._lists() for request in spoken(words.end_requests)):
+            return True
+        return 1 < len(self.words) <= SHORT and any(
+            (word,) in whole(words.commands.get("stop", ()))
+            for words in self._lists()
+            for word in self.words
+            if word not in _ALSO_OF_LIFE
+        )
 
     def _note_signals(self) -> None:
         if self.read.level is Level.ELEVATED:
