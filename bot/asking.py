@@ -75,10 +75,14 @@ class Asking(Heard):
     def _take_answer(self, checkin: Checkin, question: Question, value: str | float) -> None:
         if self.progress is None:
             return
-        self._note_signals()
+        signal = read_value(question, value)
+        if signal is not None and (signal.level, signal.route) == (self.read.level, self.read.route):
+            # "Please help me" says by its words and as an answer the same: one alert, with both reasons.
+            signal = replace(self.read, reasons=(*self.read.reasons, *signal.reasons))
+        else:
+            self._note_signals()
         progress = steps.answered(self.progress, question, value)
         self.talk.add(StoreAnswer(question.id, value, progress.scores.get(question.id)))
-        signal = read_value(question, value)
         has_replied = self._act_on(signal)
         if self.read.level is Level.ELEVATED and (signal is None or signal.level < Level.ELEVATED):
             self._acknowledge()
