@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --universal --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench check lock clean
+.PHONY: help demo test test-slow lint bench lock browser clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,51 +15,52 @@ help: ## Say what can be made
 demo: $(VENV)/.runtime ## Build a synthetic programme and serve it on 127.0.0.1 (ARGS="--port 8081")
 	$(BIN)/hujambo demo $(ARGS)
 
-test: $(VENV)/.dev browser-ready ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k text")
+test: $(VENV)/.dev browser ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k words")
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: $(VENV)/.dev ## Run the crash and two-process tests
+test-slow: $(VENV)/.dev ## Run the long ones: kill -9 under load, two processes on one database
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-lint: $(VENV)/.dev ## Check style and types
+lint: $(VENV)/.dev ## Check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Measure inbound and planning beside this machine's own limit
-	$(BIN)/hujambo bench inbound $(ARGS)
-	$(BIN)/hujambo bench plan $(ARGS)
+bench: $(VENV)/.dev ## Measure everything beside this machine's own limits and beside the peers
+	$(BIN)/hujambo bench all $(ARGS)
 
-check: lint test test-slow ## Everything that must pass before a change is merged
-
-lock: ## Write the lock files anew (needs uv)
-	uv pip compile pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url -o requirements.lock
-	uv pip compile pyproject.toml --extra build --extra dev --universal --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url -o requirements-dev.lock
+lock: $(VENV)/.dev ## Write the lock files anew, every package with its hashes
+	$(PIP) uv
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock -o requirements-dev.lock
 
 clean: ## Remove .venv and what the demo wrote
 	rm -rf $(VENV) var
 
-$(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hujambo needs Python 3.11 or newer")'
-	$(PYTHON) -m venv $(VENV)
+# One line says what is missing; a half-made environment is not left behind for the next `make` to trust.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Hujambo needs Python 3.11 or newer: there is no $(PYTHON) here." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hujambo needs Python 3.11 or newer;" \
+		"$(PYTHON) is $$($(PYTHON) --version). Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it" \
+		"(on Debian: apt install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-# The stamps make a second `make` start at once; a changed lock file makes it install again.
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
-
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+# The stamps let a second `make` start at once; a changed lock file or pyproject makes it install again.
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.runtime
 
-.PHONY: browser-ready
-browser-ready:
-	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then \
-		:; \
+# Where the developer's packages are installed already, they are the ones kept up to date.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@if [ -e $(VENV)/.dev ]; then lock=requirements-dev.lock; else lock=requirements.lock; fi; \
+		echo "installing from $$lock"; $(PIP) --require-hashes -r $$lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+browser:
+	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-noto-core; \
 	else \
