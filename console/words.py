@@ -147,6 +147,10 @@ DELIVERY: Mapping[str, str] = {
 TASKS: Mapping[str, str] = {
     "read_message": "Read this message",
     "call_me": "Asked to be called",
+    "practical": "A practical need: food, money, health, papers",
+    "unfinished": "Began a check-in and did not finish it",
+    "confirm_stop": "Seems to want no more messages: ask",
+    "stop_in_alert": "Wrote STOP while an alert is open: talk with them, then stop the messages if they want it",
     "unknown_number": "Message from an unknown number",
     "opted_out": "Stopped messages: ask by another way if all is well",
     "media": "A picture, voice note or file came",

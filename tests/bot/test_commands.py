@@ -83,7 +83,7 @@ none | it is the end
 none | help me they are coming
 none | they call me rebel
 none | my english is bad
-none | nisaidie
+call_me | nisaidie
 none | 1
 none | stop 1
 none |
