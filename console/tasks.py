@@ -68,7 +68,9 @@ async def _open_tasks(connection: AsyncConnection, viewer: Viewer) -> Sequence[A
     return (await connection.execute(statement)).all()
 
 
-_TO_READ = frozenset({"read_message", "unknown_number", "media", "set_aside", "call_me"})
+_TO_READ = frozenset(
+    {"read_message", "unknown_number", "media", "set_aside", "call_me", "practical", "confirm_stop", "unfinished"}
+)
 
 
 async def _last_messages(connection: AsyncConnection, viewer: Viewer, rows: Sequence[Any]) -> dict[int, str]:
