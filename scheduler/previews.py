@@ -1,4 +1,4 @@
-"""What a campaign would send in the next days: to whom, in which words and segments, and to whom not. Writes nothing."""
+"""What a campaign would send in the next days: to whom, in which words, how many segments, and to whom not."""
 
 from collections import Counter
 from collections.abc import Mapping
