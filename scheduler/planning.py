@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 HORIZON = timedelta(hours=36)
 EVERY = timedelta(hours=1)  # how often a campaign is looked through again
-CHUNK = 10_000  # people to a transaction: about 0.15 s of the writer's time
+CHUNK = 5000  # people to a transaction: under 0.2 s of the writer's time, also among a million rows
 _COUNTED = {"preserve_rowcount": True}
 _MS = timedelta(milliseconds=1)
 _NO_DATE = date(1, 1, 1)
