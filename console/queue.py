@@ -105,7 +105,7 @@ async def counts(connection: AsyncConnection, viewer: Viewer) -> dict[int, int]:
         .where(sees_alert(viewer), alert.c.state != "closed")
         .group_by(alert.c.level)
     )
-    found: dict[int, int] = dict((await connection.execute(statement)).tuples().all())
+    found = {int(row[0]): int(row[1]) for row in await connection.execute(statement)}
     return {int(level): found.get(int(level), 0) for level in sorted(Level, reverse=True) if level}
 
 
