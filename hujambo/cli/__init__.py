@@ -1,42 +1,59 @@
-"""`hujambo …`: one parser, a module per family of commands, and one way to fail.
-
-A command is a function of its parsed arguments that gives the exit code: 0 done, 1 found faults, 2 wrong usage. What a
-user did wrong is a `UsageError`: one line on stderr and 2, never a traceback.
-"""
+"""`hujambo …`: the command line. Exit 0 done, 1 found faults, 2 wrong usage or refused; errors are one line."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from hujambo.cli import common, running
-from hujambo.cli.common import UsageError
+import sqlalchemy as sa
 
-FAMILIES = (running,)
+from cases.exports import ExportError
+from cases.people import PeopleError
+from cases.sheets import SheetError
+from cases.staff import StaffError
+from channels.base import ChannelSettingError
+from content.pack import PackError
+from hujambo.cli import programme, running, texts
+from hujambo.cli.frame import FAULTS, REFUSED, RefusedError
+from hujambo.settings import SettingError
+from scheduler.campaigns import CampaignError
+from scheduler.due import PlanError
+from store.secrets import KeyRingError
+
+_REFUSALS = (
+    RefusedError, SettingError, StaffError, PeopleError, SheetError, ExportError, CampaignError, PlanError,
+    ChannelSettingError, KeyRingError,
+)  # fmt: skip
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hujambo", description="Check-ins by text message, and a human when it matters."
-    )
-    commands = parser.add_subparsers(metavar="command", required=True)
-    for family in FAMILIES:
-        family.add_commands(commands)
+    parser = argparse.ArgumentParser(prog="hujambo", description="Check-ins by text message, and alerts for staff.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    running.add_commands(commands)
+    programme.add_commands(commands)
+    texts.add_commands(commands)
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    arguments = make_parser().parse_args(argv)
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = make_parser().parse_args(arguments)
     try:
-        code: int = arguments.run(arguments)
-    except common.EXPECTED as error:
-        for line in common.sentences(error):
-            print(f"hujambo: {line}", file=sys.stderr)
-        return common.exit_code(error)
+        return int(args.run(args))
+    except _REFUSALS as error:
+        return _refuse(str(error))
+    except PackError as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        return FAULTS
+    except sa.exc.SQLAlchemyError as error:
+        # Not the driver's own text: it repeats the values of the statement.
+        return _refuse(f"the database refused ({type(error).__name__})")
     except BrokenPipeError:
-        return 0
+        sys.stderr.close()
+        return REFUSED
     except KeyboardInterrupt:
-        return 130
-    return code
+        return REFUSED
 
 
-__all__ = ["UsageError", "main", "make_parser"]
+def _refuse(sentence: str) -> int:
+    print(f"hujambo: {' '.join(sentence.split())}", file=sys.stderr)
+    return REFUSED

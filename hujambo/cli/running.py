@@ -1,55 +1,186 @@
-"""Running and keeping an installation: serve, db, keys, backup."""
+"""Commands of whoever runs the installation: serve, demo, db, backup, restore, keys, audit and bench."""
 
 import argparse
+import asyncio
+import importlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-from channels.segments import count
-from content.check import check_pack
-from hujambo.cli.common import FaultsFoundError, UsageError, run, settings
-from hujambo.service import ROLES, build_service, run_until_stopped
+from sqlalchemy.engine import make_url
+
+from cases import audit
+from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json, show, show_one, with_database
+from hujambo.settings import Settings, read_settings
 from store import migrate
+from store.database import Database
+from store.rotation import recompute_indexes, rotate
 from store.secrets import KeyRing
 
 
 def add_commands(commands: Any) -> None:
     serve = commands.add_parser("serve", help="run the service")
-    serve.add_argument("--roles", default=",".join(ROLES), help="which of web, worker and scheduler run here")
+    serve.add_argument("--roles", default="web,worker,scheduler", help="which parts run in this process")
     serve.add_argument("--port", type=int, help="instead of HUJAMBO_PORT")
-    serve.add_argument("--host", help="instead of HUJAMBO_HOST")
     serve.set_defaults(run=_serve)
-    db = commands.add_parser("db", help="the database's shape").add_subparsers(metavar="action", required=True)
-    db.add_parser("upgrade", help="create it or bring it to this version").set_defaults(run=_upgrade)
-    keys = commands.add_parser("keys", help="the key ring").add_subparsers(metavar="action", required=True)
-    keys.add_parser("new", help="print a new key ring").set_defaults(run=_new_keys)
+    demo = commands.add_parser("demo", help="build a synthetic programme and serve it on 127.0.0.1")
+    demo.add_argument("--port", type=int, default=8080)
+    demo.add_argument("--people", type=int, default=300)
+    demo.add_argument("--once", action="store_true", help="build it, print the log-ins, exit")
+    demo.set_defaults(run=_demo)
+    db = commands.add_parser("db", help="the database's shape").add_subparsers(required=True)
+    db.add_parser("upgrade", help="create the tables, or bring them to this version's shape").set_defaults(run=_upgrade)
+    backup = commands.add_parser("backup", help="copy the database to a file while the service runs")
+    backup.add_argument("file", type=Path)
+    backup.set_defaults(run=_backup)
+    restore = commands.add_parser("restore", help="put a backup where HUJAMBO_DATABASE_URL points; never overwrites")
+    restore.add_argument("file", type=Path)
+    restore.set_defaults(run=_restore)
+    keys = commands.add_parser("keys", help="the key ring").add_subparsers(required=True)
+    new = keys.add_parser("new", help="print a fresh key ring")
+    new.add_argument("--name", default="k1", help="name of the data key")
+    new.set_defaults(run=_new_keys)
+    turn = keys.add_parser("rotate", help="seal everything anew with the first key of the ring")
+    turn.add_argument("--index", action="store_true", help="the index key changed too: the service must stand still")
+    turn.add_argument("--json", action="store_true")
+    turn.set_defaults(run=_rotate)
+    trail = commands.add_parser("audit", help="the audit trail").add_subparsers(required=True)
+    verify = trail.add_parser("verify", help="look for holes and altered records")
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(run=_verify)
+    bench = commands.add_parser("bench", help="measure, beside this machine's own limit")
+    bench.add_argument("what", choices=["inbound", "outbound", "plan"])
+    bench.add_argument("--json", action="store_true")
+    bench.set_defaults(run=_bench)
 
 
-def _serve(arguments: argparse.Namespace) -> int:
-    found = settings()
-    roles = [role.strip() for role in arguments.roles.split(",") if role.strip()]
-    strange = [role for role in roles if role not in ROLES]
-    if strange or not roles:
-        raise UsageError(f"--roles: {', '.join(strange) or 'nothing'} is not among {', '.join(ROLES)}")
-    faults = check_pack(found.content, lambda text: count(text).segments)
-    if faults:
-        raise FaultsFoundError([f"{fault.file}:{fault.line}: {fault.message}" for fault in faults])
+def _serve(args: argparse.Namespace) -> int:
+    from hujambo.service import ROLES, build_service, run_until_stopped  # noqa: PLC0415  loads every room
 
-    async def serve() -> None:
-        service = await build_service(found, roles=roles)
-        host = arguments.host or found.host
-        port = found.port if arguments.port is None else arguments.port
-        await run_until_stopped(service, host, port, lambda at: print(f"listening on http://{host}:{at}", flush=True))
+    settings = read_settings()
+    roles = tuple(role.strip() for role in args.roles.split(","))
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown:
+        raise RefusedError(f"--roles: there is no role {unknown[0]!r}; there are {', '.join(ROLES)}")
 
-    run(serve())
-    return 0
+    async def run() -> None:
+        service = await build_service(settings, roles=roles)
+        port = settings.port if args.port is None else args.port
+        await run_until_stopped(service, settings.host, port, lambda at: print(f"listening on port {at}", flush=True))
+
+    _run(run())
+    return DONE
 
 
-def _upgrade(_arguments: argparse.Namespace) -> int:
-    found = settings()
-    migrate.upgrade_now(found.url, found.key_ring)
-    print(f"the database has the shape of version {migrate.newest()}")
-    return 0
+def _run(work: Any) -> None:
+    try:
+        import uvloop  # noqa: PLC0415  not on every system
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
 
 
-def _new_keys(_arguments: argparse.Namespace) -> int:
-    print(KeyRing.generate())
-    return 0
+def _demo(args: argparse.Namespace) -> int:
+    try:
+        demo = importlib.import_module("hujambo.demo")
+    except ModuleNotFoundError:
+        raise RefusedError("demo: this version has none yet") from None
+    if not 6 <= args.people <= 100_000:
+        raise RefusedError("--people: between 6 and 100000")
+    _run(demo.run_demo(port=args.port, people=args.people, once=args.once))
+    return DONE
+
+
+def _upgrade(args: argparse.Namespace) -> int:  # noqa: ARG001  every command takes its arguments
+    settings = read_settings()
+    migrate.upgrade_now(settings.url, settings.key_ring)
+    print(f"the database has the shape {migrate.newest()}")
+    return DONE
+
+
+def _sqlite_file(settings: Settings, how: str) -> Path:
+    url = make_url(settings.url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise RefusedError(f"for PostgreSQL use its own tool: {how}")
+    return Path(url.database)
+
+
+def _backup(args: argparse.Namespace) -> int:
+    path = _sqlite_file(read_settings(), "pg_dump --format=custom --file=FILE")
+    if not path.exists():
+        raise RefusedError("HUJAMBO_DATABASE_URL: there is no such file")
+    _copy(path, args.file)
+    print("copied; the keys are not in it: keep HUJAMBO_KEYS elsewhere")
+    return DONE
+
+
+def _restore(args: argparse.Namespace) -> int:
+    target = _sqlite_file(read_settings(), "pg_restore --dbname=NAME FILE")
+    if not args.file.is_file():
+        raise RefusedError(f"there is no file {args.file}")
+    _copy(args.file, target)
+    print("restored; run 'hujambo db upgrade', then 'hujambo audit verify'")
+    return DONE
+
+
+def _copy(source: Path, target: Path) -> None:
+    """SQLite's online backup: whole and consistent, also while the service writes. Appears whole or not at all."""
+    if target.exists():
+        raise RefusedError(f"{target} is there already and is not overwritten")
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(partial)) as new,
+        ):
+            old.backup(new)
+            if new.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+                raise RefusedError(f"{source} is damaged; nothing was copied")
+        partial.chmod(0o600)
+        partial.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        raise RefusedError(f"{source} cannot be copied: {error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _new_keys(args: argparse.Namespace) -> int:
+    text = KeyRing.generate(args.name)
+    KeyRing.parse(text)  # refuses a name that the ring could not be read with
+    print(text)
+    return DONE
+
+
+def _rotate(args: argparse.Namespace) -> int:
+    async def work(database: Database, _: Settings) -> tuple[list[dict[str, Any]], int]:
+        found: list[dict[str, Any]]
+        found = [{"column": r.place, "sealed_anew": r.done, "left": r.left} async for r in rotate(database)]
+        if args.index:
+            indexed = await recompute_indexes(database)
+            found += [{"column": place, "sealed_anew": done, "left": 0} for place, done in indexed.items()]
+        return found, sum(row["left"] for row in found)
+
+    rows, left = with_database(work)
+    show(rows, is_json=args.json)
+    return FAULTS if left else DONE
+
+
+def _verify(args: argparse.Namespace) -> int:
+    faults = with_database(lambda database, _: audit.verify(database))
+    if args.json:
+        print(as_json(faults))
+    for fault in () if args.json else faults or ("the audit trail is whole",):
+        print(fault)
+    return FAULTS if faults else DONE
+
+
+def _bench(args: argparse.Namespace) -> int:
+    try:
+        bench = importlib.import_module(f"bench.{args.what}")
+    except ModuleNotFoundError:
+        raise RefusedError(f"bench {args.what}: this version does not measure it yet") from None
+    for line in bench.run():
+        show_one(line, is_json=args.json)
+    return DONE
