@@ -108,9 +108,9 @@ def _site_list(args: argparse.Namespace) -> int:
     return DONE
 
 
-async def _rows(database: Database, query: Any) -> Sequence[Any]:
+async def _rows(database: Database, query: Any) -> list[dict[str, Any]]:
     async with database.read() as connection:
-        return (await connection.execute(query)).mappings().all()
+        return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
 # --- staff ---
