@@ -1,7 +1,7 @@
 """What a message answers to a question: digits, number words, labels, yes and no; None, with why, whenever in doubt."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -99,6 +99,41 @@ def _speech(words: Words) -> _Speech:
 # --- choices
 
 
+class _Labels:
+    """The labels of one question's options, found by what a message begins a label with."""
+
+    def __init__(self, options: Mapping[str, Sequence[str]]) -> None:
+        self.options = options  # kept alive, so that its id stays its own
+        self.exact: dict[Form, list[str]] = {}
+        self._near: dict[tuple[int, str], list[tuple[Form, str]]] = {}
+        for value, spellings in options.items():
+            for form in dict.fromkeys(_form(spelling) for spelling in spellings):
+                if form:
+                    self.exact.setdefault(form, []).append(value)
+                    # Words that are near each other begin with the same letter: see `_same_word`.
+                    self._near.setdefault((len(form), form[0][:1]), []).append((form, value))
+        self.sizes = sorted({size for size, _ in self._near})
+        self.words = {value: _label_words(spellings) for value, spellings in options.items()}
+
+    def near(self, said: Form) -> Iterator[str]:
+        """The values of the labels that `said` is, to the letter or nearly."""
+        for form, value in self._near.get((len(said), said[0][:1]), ()) if said else ():
+            if _is_near(said, form):
+                yield value
+
+
+_labels_by_id: dict[int, _Labels] = {}
+
+
+def _labels(options: Mapping[str, Sequence[str]]) -> _Labels:
+    found = _labels_by_id.get(id(options))
+    if found is None:
+        if len(_labels_by_id) > 1000:  # options made up on the fly, as the command line does
+            _labels_by_id.clear()
+        found = _labels_by_id[id(options)] = _Labels(options)
+    return found
+
+
 def _choice(text: str, options: Mapping[str, Sequence[str]], speech: _Speech) -> Answer:
     values = list(options)
     said = tokens(text)
@@ -114,20 +149,20 @@ def _choice(text: str, options: Mapping[str, Sequence[str]], speech: _Speech) ->
     value = _at(values, numbers[0]) if numbers else next(iter(labels), None)
     if value is None:
         return Answer(None, "out of range" if numbers else "not understood")
-    return _certain(value, bool(numbers), named, rest, options[value], speech)
+    return _certain(value, bool(numbers), named, rest, _labels(options).words[value], speech)
 
 
 def _certain(
-    value: str, is_number: bool, named: set[str], rest: list[str], labels: Sequence[str], speech: _Speech
+    value: str, is_number: bool, named: set[str], rest: list[str], label_words: set[str], speech: _Speech
 ) -> Answer:
     """The value, unless the other words contradict, turn or outweigh it."""
     if named and named != {value}:
         return Answer(None, "number and words differ")
-    own = _label_words(labels) if named else set()
+    own = label_words if named else set()
     if speech.denials & set(rest) - own:
         return Answer(None, "denied or limited")
     # A number says all there is to say; a label may have a word beside it.
-    if len(_leftover(rest, labels, speech)) > (0 if is_number else 1):
+    if len(_leftover(rest, label_words, speech)) > (0 if is_number else 1):
         return Answer(None, "with other words")
     return Answer(value, "number" if is_number else "label")
 
@@ -136,11 +171,12 @@ def _whole_label(said: Form, options: Mapping[str, Sequence[str]], speech: _Spee
     """The option that the message is, to the letter or nearly; None if two options are equally near."""
     polite = tuple(word for word in said if word not in speech.fillers) or said
     forms = (said, polite)
-    exact = [value for value, spellings in options.items() if any(_form(s) in forms for s in spellings)]
+    labels = _labels(options)
+    exact = {value for form in forms for value in labels.exact.get(form, ())}
     if exact:
-        return exact[0] if len(exact) == 1 else None
-    near = [value for value, spellings in options.items() if any(_is_near(polite, _form(s)) for s in spellings)]
-    return near[0] if len(near) == 1 else None
+        return exact.pop() if len(exact) == 1 else None
+    near = set(labels.near(polite))
+    return near.pop() if len(near) == 1 else None
 
 
 def _is_near(said: Form, label: Form) -> bool:
@@ -159,12 +195,12 @@ def _same_word(one: str, other: str) -> bool:
 
 def _labels_in(said: Sequence[str], options: Mapping[str, Sequence[str]]) -> list[str]:
     """Options named inside the message. A label inside a longer one does not count: *fine* in *not fine*."""
+    labels = _labels(options)
     spans = [
-        (at, at + len(form), value)
-        for value, spellings in options.items()
-        for form in map(_form, spellings)
-        for at in range(len(said) - len(form) + 1)
-        if form and _is_near(tuple(said[at : at + len(form)]), form)
+        (at, at + size, value)
+        for size in labels.sizes
+        for at in range(len(said) - size + 1)
+        for value in labels.near(tuple(said[at : at + size]))
     ]
     return [
         value
@@ -173,8 +209,7 @@ def _labels_in(said: Sequence[str], options: Mapping[str, Sequence[str]]) -> lis
     ]
 
 
-def _leftover(said: Iterable[str], labels: Iterable[str], speech: _Speech) -> list[str]:
-    known = _label_words(labels)
+def _leftover(said: Iterable[str], known: set[str], speech: _Speech) -> list[str]:
     return [
         word for word in said
         if word not in speech.fillers and not any(_same_word(word, label) for label in known)

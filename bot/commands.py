@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from bot.text import tokens
@@ -34,17 +33,15 @@ def read_command(text: str, pack: Pack, language: str) -> Command | None:
     words = tuple(tokens(text))
     if not 0 < len(words) <= MAX_WORDS:
         return None
-    order = [code for code in (language, *pack.languages) if code in pack.words]
-    polite = frozenset(word for code in order for word in pack.words[code].polite)
-    for form in _forms(words, polite):
-        for code in dict.fromkeys(order):
-            found = _keywords(_Key(pack.words[code])).get(form)
+    book = _book(pack, language)
+    for form in _forms(words, book.polite):
+        for code, keywords, _ in book.languages:
+            found = keywords.get(form)
             if found is not None and (form == words or form[0] not in _BARE_ONLY):
                 return Command(found, code)
-    asking = frozenset(word for code in order for word in pack.words[code].asking)
-    asked = _without(words, polite | asking)
-    for code in dict.fromkeys(order):
-        if asked in _names(_Key(pack.words[code])):
+    asked = _without(words, book.asking)
+    for code, _, names in book.languages:
+        if asked in names:
             return Command("language", code)
     return None
 
@@ -69,29 +66,42 @@ def _without(words: tuple[str, ...], drop: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in words if word not in drop)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Key:
-    """A language's words, compared by identity: hashing all their phrases would cost more than reading the message."""
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """All keywords of a pack as one person's messages are held against them: their own language first."""
 
-    words: Words
-
-    def __hash__(self) -> int:
-        return id(self.words)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.words is other.words
+    pack: Pack
+    languages: tuple[tuple[str, dict[tuple[str, ...], Name], frozenset[tuple[str, ...]]], ...]
+    polite: frozenset[str]
+    asking: frozenset[str]  # politeness, and the words of asking for a language
 
 
-@lru_cache(maxsize=64)
-def _keywords(key: _Key) -> dict[tuple[str, ...], Name]:
+_books: dict[tuple[int, str], _Book] = {}
+
+
+def _book(pack: Pack, language: str) -> _Book:
+    # Kept by the pack's identity (and the pack alive with it): hashing its phrases costs more than reading the message.
+    found = _books.get((id(pack), language))
+    if found is None:
+        order = dict.fromkeys(code for code in (language, *pack.languages) if code in pack.words)
+        polite = frozenset(word for code in order for word in pack.words[code].polite)
+        found = _books[id(pack), language] = _Book(
+            pack,
+            tuple((code, _keywords(pack.words[code]), _names(pack.words[code])) for code in order),
+            polite,
+            polite | frozenset(word for code in order for word in pack.words[code].asking),
+        )
+    return found
+
+
+def _keywords(words: Words) -> dict[tuple[str, ...], Name]:
     found: dict[tuple[str, ...], Name] = {}
     for name in _NAMES:
-        for keyword in key.words.commands.get(name, ()):
+        for keyword in words.commands.get(name, ()):
             if form := tuple(tokens(keyword)):
                 found.setdefault(form, name)
     return found
 
 
-@lru_cache(maxsize=64)
-def _names(key: _Key) -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(tokens(name)) for name in key.words.names)
+def _names(words: Words) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(tokens(name)) for name in words.names)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.distress import Reader
 from bot.effects import Assess, Assessment, Inbound, Progress, RaiseAlert, RaiseTask
-from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains, spoken, whole
+from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains_any, whole
 from bot.text import tokens
 from content.schema import Level, Words
 
@@ -51,7 +51,7 @@ class Heard:
 
     def _asks_to_end(self) -> bool:
         """A sentence about messages, or a short one with STOP and other words in it: asked about, never obeyed."""
-        if any(contains(self.words, request) for words in self._lists() for request in spoken(words.end_requests)):
+        if any(contains_any(self.words, words.end_requests) for words in self._lists()):
             return True
         return 1 < len(self.words) <= SHORT and any(
             (word,) in whole(words.commands.get("stop", ()))

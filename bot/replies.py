@@ -91,6 +91,20 @@ def whole(phrases: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(spoken(phrases))
 
 
+@lru_cache(maxsize=64)
+def _by_first_word(phrases: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for phrase in spoken(phrases):
+        found[phrase[0]] = (*found.get(phrase[0], ()), phrase)
+    return found
+
+
+def contains_any(words: Sequence[str], phrases: tuple[str, ...]) -> bool:
+    """Whether one of a list's phrases stands in the message."""
+    starts = _by_first_word(phrases)
+    return any(contains(words, phrase) for word in words for phrase in starts.get(word, ()))
+
+
 def contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
     """Whether the phrase's words stand in the message, in a row."""
     size = len(phrase)

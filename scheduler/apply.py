@@ -89,6 +89,10 @@ _SUBJECTS = (
 )
 # The order of locks is the same in every process.
 _LOCKS = sa.select(t.contact.c.id).order_by(t.contact.c.id).with_for_update()
+_IS_CHOSEN_ID = t.contact.c.id.in_(sa.bindparam("chosen", expanding=True))
+_IS_CHOSEN_ADDRESS = t.contact.c.address_index.in_(sa.bindparam("chosen", expanding=True))
+_BY_ID, _LOCKS_BY_ID = _SUBJECTS.where(_IS_CHOSEN_ID), _LOCKS.where(_IS_CHOSEN_ID)
+_BY_ADDRESS, _LOCKS_BY_ADDRESS = _SUBJECTS.where(_IS_CHOSEN_ADDRESS), _LOCKS.where(_IS_CHOSEN_ADDRESS)
 
 
 async def load_subjects(
@@ -102,21 +106,21 @@ async def load_subjects(
 ) -> dict[int | bytes, Subject]:
     """The subjects, by contact id or, where asked by it, by address index. On PostgreSQL their contacts are locked."""
     if contact_ids:
-        chosen = t.contact.c.id.in_(_padded(contact_ids))
+        subjects, locks, chosen = _BY_ID, _LOCKS_BY_ID, {"chosen": padded(contact_ids)}
     elif address_indexes:
-        chosen = t.contact.c.address_index.in_(_padded(address_indexes))
+        subjects, locks, chosen = _BY_ADDRESS, _LOCKS_BY_ADDRESS, {"chosen": padded(address_indexes)}
     else:
         return {}
     if database.kind == "postgresql":
         # A statement of its own: what is read after the wait for a lock must be what the lock's last holder left, and
         # rows joined in the same statement would still be the old ones.
-        await connection.execute(_LOCKS.where(chosen))
-    found = (await connection.execute(_SUBJECTS.where(chosen))).all()
+        await connection.execute(locks, chosen)
+    found = (await connection.execute(subjects, chosen)).all()
     sites = await load_sites(connection, now)
     return {row.id if contact_ids else bytes(row.address_index): _subject(row, sites, pack, now) for row in found}
 
 
-def _padded(values: Collection[Any]) -> list[Any]:
+def padded(values: Collection[Any]) -> list[Any]:
     """The list, its last value repeated up to a power of two: few different statements, so that they stay prepared."""
     listed = list(values)
     return listed + [listed[-1]] * ((1 << (len(listed) - 1).bit_length()) - len(listed))
@@ -155,33 +159,42 @@ async def load_sites(connection: AsyncConnection, now: datetime) -> dict[int, Si
 
 def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> Subject:
     site_id = row.site_id or row.channel_site or next(iter(sites), 0)
-    progress = fx.Progress.from_json(row.progress) if row.progress else None
-    subject = stranger(row.id, row.channel_id, site_id, sites, pack, language=row.language or row.contact_language)
-    subject.memory = fx.Memory.from_json(row.memory)
-    subject.alert_id = row.alert_id
-    subject.person = replace(
-        subject.person,
+    subject = stranger(
+        row.id,
+        row.channel_id,
+        site_id,
+        sites,
+        pack,
+        language=row.language or row.contact_language,
         opted_out=row.opted_out_at is not None,
         is_held=row.held_until is not None and row.held_until > now,
         has_open_alert=row.alert_id is not None,
+        **_enrolment(row),
     )
+    subject.memory = fx.Memory.from_json(row.memory)
+    subject.alert_id = row.alert_id
     if row.beneficiary_id is None:
         return subject
     subject.beneficiary_id = row.beneficiary_id
     subject.missed = row.missed
     subject.safe_from, subject.safe_until = row.safe_from, row.safe_until
-    subject.person = replace(
-        subject.person,
-        enrolled=row.beneficiary_state not in ("exited", "died"),
-        is_minor=row.age_band != "adult",
-        phone_kind=row.phone_kind,
-        duress_word=row.duress_word or "",
-    )
-    if progress is not None:
-        subject.session_id, subject.progress, subject.campaign_id = row.session_id, progress, row.campaign_id
+    if row.progress:
+        subject.session_id, subject.campaign_id = row.session_id, row.campaign_id
+        subject.progress = fx.Progress.from_json(row.progress)
         subject.session_due, subject.session_timer = row.due_at, row.timer
         subject.session_timer_step = row.timer_step
     return subject
+
+
+def _enrolment(row: Any) -> dict[str, Any]:
+    if row.beneficiary_id is None:
+        return {}
+    return {
+        "enrolled": row.beneficiary_state not in ("exited", "died"),
+        "is_minor": row.age_band != "adult",
+        "phone_kind": row.phone_kind,
+        "duress_word": row.duress_word or "",
+    }
 
 
 def stranger(
@@ -192,12 +205,13 @@ def stranger(
     pack: Pack,
     *,
     language: str = "",
+    **known: Any,
 ) -> Subject:
-    """Somebody nobody has enrolled, seen from the site that answers for the channel."""
+    """Somebody seen from the site that answers for them; not enrolled unless `known` (fields of Person) says so."""
     site = sites.get(site_id)
     languages = tuple(x for x in (site.languages if site else pack.languages) if x in pack.languages)
     person = fx.Person(
-        enrolled=False,
+        **{"enrolled": False} | known,
         language=language or (languages or ("en",))[0],
         languages=languages or pack.languages,
         country=site.country if site else "",
@@ -448,7 +462,7 @@ class Changes:
             chosen = [number for number, ended in self._missed.items() if ended == state]
             if chosen:
                 await connection.execute(
-                    sa.update(t.beneficiary).where(t.beneficiary.c.id.in_(_padded(chosen))).values(missed=value)
+                    sa.update(t.beneficiary).where(t.beneficiary.c.id.in_(padded(chosen))).values(missed=value)
                 )
 
     async def _write_sessions(self, connection: AsyncConnection) -> None:

@@ -20,13 +20,17 @@ from bot.distress import Reader
 from bot.turn import take_turn
 from channels.base import IncomingMessage
 from content.schema import Level, Pack
-from scheduler.apply import Changes, Message, Subject, load_sites, load_subjects, stranger
+from scheduler.apply import Changes, Message, Subject, load_sites, load_subjects, padded, stranger
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
 from store.groups import GroupWriter
 
 log = structlog.get_logger()
 _CONFLICTS = 3
+_KNOWN = sa.select(t.inbox.c.provider_id).where(
+    t.inbox.c.channel_id == sa.bindparam("channel"),
+    t.inbox.c.provider_id.in_(sa.bindparam("chosen", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +160,7 @@ class Inbox:
             by_channel.setdefault(arrival.channel_id, []).append(arrival.message.provider_id)
         known: set[tuple[int, str]] = set()
         for channel_id, provider_ids in by_channel.items():
-            padded = provider_ids + provider_ids[-1:] * (
-                (1 << (len(provider_ids) - 1).bit_length()) - len(provider_ids)
-            )
-            found = await connection.execute(
-                sa.select(t.inbox.c.provider_id).where(
-                    t.inbox.c.channel_id == channel_id, t.inbox.c.provider_id.in_(padded)
-                )
-            )
+            found = await connection.execute(_KNOWN, {"channel": channel_id, "chosen": padded(provider_ids)})
             known.update((channel_id, provider_id) for provider_id in found.scalars())
         return known
 

@@ -1,0 +1,210 @@
+"""What comes in: stored once, in order, with everything that follows from it, on both databases."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.checkin import open_checkin
+from bot.distress import Reader
+from bot.effects import Assessment
+from channels.base import IncomingMessage
+from content.pack import load_pack
+from content.schema import Pack
+from scheduler.inbox import Inbox
+from store import tables as t
+from store.database import Database, is_unreachable
+from tests.builders import a_beneficiary, a_channel, a_contact, a_number, a_site, a_staff_member, on_rota, rows
+from tests.conftest import NOW, HandClock
+
+
+class BreakingReader(Reader):
+    """A reader with a fault in it: one text makes it raise."""
+
+    def assess(self, text: str, language: str, languages: Sequence[str]) -> Assessment:
+        if "xyzzy" in text:
+            raise RuntimeError(text)
+        return super().assess(text, language, languages)
+
+
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    return load_pack()
+
+
+@pytest.fixture(scope="module")
+def reader(pack: Pack) -> Reader:
+    return BreakingReader(pack)
+
+
+@pytest.fixture
+def inbox(database: Database, pack: Pack, reader: Reader, clock: HandClock) -> Inbox:
+    return Inbox(database, pack, reader, clock)
+
+
+def said(sender: str, text: str, provider_id: str = "", media: int = 0) -> IncomingMessage:
+    return IncomingMessage(provider_id or f"SM{abs(hash((sender, text))):x}", sender, "+19995550100", text, media)
+
+
+async def a_person(database: Database, *, checkin: bool = False, pack: Pack | None = None, **values: Any) -> Any:
+    """Somebody enrolled, with somebody on call for them: (channel, contact, number, beneficiary)."""
+    site_id = await a_site(database)
+    await on_rota(database, site_id, await a_staff_member(database, site_ids=[site_id]))
+    channel_id = await a_channel(database, site_id=site_id)
+    number = a_number()
+    contact_id = await a_contact(database, channel_id, number)
+    person_id = await a_beneficiary(database, site_id, contact_id, **values)
+    if checkin and pack is not None:
+        opening = open_checkin(pack, "weekly", "en", NOW)
+        async with database.write() as connection:
+            row = {
+                "id": database.new_id(), "beneficiary_id": person_id, "contact_id": contact_id, "checkin": "weekly",
+                "version": opening.progress.version, "state": "open", "progress": opening.progress.to_json(),
+                "opened_at": NOW, "due_at": opening.remind_at, "timer": "remind",
+                "timer_step": opening.progress.step,
+            }  # fmt: skip
+            await connection.execute(sa.insert(t.session), [row])
+    return channel_id, contact_id, number, person_id
+
+
+async def test_an_answer_is_stored_and_the_next_words_are_queued_in_one_go(
+    database: Database, inbox: Inbox, pack: Pack
+) -> None:
+    channel_id, contact_id, number, person_id = await a_person(database, checkin=True, pack=pack)
+    assert await inbox.accept(channel_id, said(number, "1", "SM1"))
+    (message,) = await rows(database, t.inbox)
+    assert (message.contact_id, message.text, message.state, message.level) == (contact_id, "1", "handled", 0)
+    (answer,) = await rows(database, t.answer)
+    assert (answer.beneficiary_id, answer.inbox_id, answer.checkin) == (person_id, message.id, "weekly")
+    (reply,) = await rows(database, t.outbox)
+    assert (reply.contact_id, reply.purpose, reply.state, reply.channel_id) == (
+        contact_id, "reply", "queued", channel_id,
+    )  # fmt: skip
+    (session,) = await rows(database, t.session)
+    assert (session.state, session.due_at) == ("done", None)
+    (contact,) = await rows(database, t.contact)
+    assert contact.last_inbound_at == NOW
+
+
+async def test_a_cry_for_help_opens_one_alert_with_its_reasons_and_tells_the_officer(
+    database: Database, inbox: Inbox
+) -> None:
+    channel_id, contact_id, number, person_id = await a_person(database)
+    await inbox.accept(channel_id, said(number, "i dont want to live", "SM1"))
+    (alert,) = await rows(database, t.alert)
+    assert (alert.contact_id, alert.beneficiary_id, alert.route, alert.state) == (
+        contact_id, person_id, "self_harm", "open",
+    )  # fmt: skip
+    assert alert.level >= 3
+    (assessment,) = await rows(database, t.assessment)
+    assert (assessment.alert_id, assessment.level) == (alert.id, alert.level)
+    assert assessment.reasons
+    assert assessment.reasons[0]["code"] == "list"
+    queued = await rows(database, t.outbox, order=t.outbox.c.purpose)
+    assert [row.purpose for row in queued] == ["crisis", "staff_alert"]
+    assert "live" not in queued[1].text.replace("alive", "")
+
+
+async def test_the_same_message_delivered_again_changes_nothing(database: Database, inbox: Inbox) -> None:
+    channel_id, _, number, _ = await a_person(database)
+    message = said(number, "i dont want to live", "SM1")
+    together = await asyncio.gather(*(inbox.accept(channel_id, message) for _ in range(4)))
+    assert sorted(together) == [False, False, False, True]
+    assert await inbox.accept(channel_id, message) is False
+    assert len(await rows(database, t.inbox)) == 1
+    assert [alert.messages for alert in await rows(database, t.alert)] == [1]
+
+
+async def test_two_messages_alike_are_two_messages(database: Database, inbox: Inbox) -> None:
+    channel_id, _, number, _ = await a_person(database)
+    await asyncio.gather(*(inbox.accept(channel_id, said(number, "i want to die", f"SM{k}")) for k in range(2)))
+    assert len(await rows(database, t.inbox)) == 2
+    assert [alert.messages for alert in await rows(database, t.alert)] == [2]
+
+
+async def test_messages_of_one_person_in_one_batch_meet_the_state_that_the_one_before_left(
+    database: Database, inbox: Inbox, pack: Pack
+) -> None:
+    channel_id, _, number, _ = await a_person(database, checkin=True, pack=pack)
+    first = asyncio.create_task(inbox.accept(channel_id, said(number, "2", "SM1")))
+    second = asyncio.create_task(inbox.accept(channel_id, said(number, "1", "SM2")))
+    await asyncio.gather(first, second)
+    answers = await rows(database, t.answer)
+    assert len({answer.question for answer in answers}) == 2
+
+
+async def test_a_stranger_in_danger_gets_an_alert_at_the_site_that_answers_for_the_channel(
+    database: Database, inbox: Inbox
+) -> None:
+    await a_site(database)
+    channel_id, _, _, _ = await a_person(database)
+    (channel,) = await rows(database, t.channel)
+    await inbox.accept(channel_id, said(a_number(), "i will kill myself tonight", "SM1"))
+    (alert,) = await rows(database, t.alert)
+    assert (alert.beneficiary_id, alert.site_id) == (None, channel.site_id)
+
+
+async def test_a_message_that_breaks_the_code_is_set_aside_and_blocks_nobody(database: Database, inbox: Inbox) -> None:
+    channel_id, _, number, _ = await a_person(database)
+    other = a_number()
+    await asyncio.gather(
+        inbox.accept(channel_id, said(number, "xyzzy", "SM1")),
+        inbox.accept(channel_id, said(other, "hello", "SM2")),
+    )
+    found = {row.provider_id: row for row in await rows(database, t.inbox)}
+    assert found["SM1"].state == "set_aside"
+    assert found["SM1"].reason.startswith("RuntimeError at ")
+    assert "xyzzy" not in found["SM1"].reason
+    assert found["SM2"].state == "handled"
+    assert "set_aside" in [task.kind for task in await rows(database, t.follow_up)]
+    # Nobody could read it: a human must, soon.
+    assert [alert.level for alert in await rows(database, t.alert)] == [2]
+
+
+async def test_two_processes_given_the_same_messages_store_each_once(
+    postgres_url: str, keys: Any, pack: Pack, reader: Reader, clock: HandClock
+) -> None:
+    from store.database import open_database
+
+    databases = [await open_database(postgres_url, keys) for _ in range(2)]
+    try:
+        channel_id, _, number, _ = await a_person(databases[0], checkin=True, pack=pack)
+        inboxes = [Inbox(database, pack, reader, clock) for database in databases]
+        texts = ["2", "i want to die", "1", "sorry", "thank you", "help me please"] * 5
+        results = await asyncio.gather(
+            *(each.accept(channel_id, said(number, text, f"SM{k}")) for k, text in enumerate(texts) for each in inboxes)
+        )
+        assert sum(results) == len(texts)
+        assert len(await rows(databases[0], t.inbox)) == len(texts)
+        assert len(await rows(databases[0], t.alert)) == 1
+    finally:
+        for database in databases:
+            await database.close()
+
+
+async def test_a_database_that_is_away_is_told_to_the_gateway_not_swallowed(
+    postgres_url: str, keys: Any, pack: Pack, reader: Reader, clock: HandClock
+) -> None:
+    import psycopg
+    from sqlalchemy.engine import make_url
+
+    from store.database import open_database
+
+    database = await open_database(postgres_url, keys)
+    try:
+        inbox = Inbox(database, pack, reader, clock)
+        channel_id, _, number, _ = await a_person(database)
+        url = make_url(postgres_url)
+        server = url.set(database="postgres").render_as_string(hide_password=False)
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [url.database]
+            )
+        with pytest.raises(Exception) as caught:  # noqa: PT011  which one is the driver's business
+            await inbox.accept(channel_id, said(number, "i want to die", "SM1"))
+        assert is_unreachable(caught.value)
+        assert await inbox.accept(channel_id, said(number, "i want to die", "SM1"))
+    finally:
+        await database.close()
