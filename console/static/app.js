@@ -157,13 +157,15 @@
     let waiting = null;
     const refresh = async () => {
       waiting = null;
-      const answer = await fetch(location.pathname, { headers: { "X-Refresh": "1" } });
-      if (!answer.ok || answer.redirected) { location.reload(); return; }
+      const answer = await fetch(body.dataset.alert, { headers: { "X-Refresh": "1" } });
+      if (!answer.ok || answer.redirected) { location.assign(body.dataset.alert); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of all("[data-part]")) {
         const other = $(`[data-part="${part.dataset.part}"]`, fresh);
-        const isTyping = part.contains(document.activeElement) && part.dataset.part === "acts";
-        if (other && !isTyping && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
+        const isTyping = part.contains(document.activeElement)
+          || all("textarea, input", part).some((field) => field.value !== field.defaultValue)
+          || all("select", part).some((field) => field.selectedIndex > 0);
+        if (other && !(part.dataset.part === "acts" && isTyping) && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
       }
       all(".talk").forEach(toEnd);
       if (say) say.textContent = "This alert has changed";

@@ -3,8 +3,12 @@
 from typing import Any
 
 import sqlalchemy as sa
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from console.app import make_console
 from console.throttle import Throttle
+from content.schema import Pack
 from store import tables
 from store.database import Database
 from tests.builders import a_staff_member, rows
@@ -120,6 +124,23 @@ async def test_every_answer_carries_the_headers_that_keep_strangers_out(sqlite_d
         assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+async def test_over_https_the_cookie_belongs_to_this_host_alone(
+    sqlite_database: Database, pack: Pack, clock: HandClock, hashed: str
+) -> None:
+    await a_staff_member(sqlite_database, login="amina", password=hashed)
+    app = web.Application()
+    console = make_console(sqlite_database, pack, clock, base_url="https://hujambo.example", secure_cookies=True)
+    app.add_subapp("/console", console)
+    async with TestClient(TestServer(app)) as client:
+        form = {"login": "amina", "password": "correct horse battery"}
+        headers = {"Origin": "https://hujambo.example"}
+        answer = await client.post("/console/login", data=form, headers=headers, allow_redirects=False)
+        assert answer.headers["Set-Cookie"].startswith("__Host-hujambo=")
+        assert "; Secure" in answer.headers["Set-Cookie"]
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+        assert (await client.get("/console/phones", allow_redirects=False)).status == 404
 
 
 async def test_assets_are_kept_forever_under_an_address_that_changes_with_them(
