@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="The address to listen on; a proxy stands before it")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on")
     log: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **others: Any) -> tuple[Any, ...]:  # type: ignore[override]  # noqa: ARG003  pydantic's signature, shortened
+        return (init_settings,)  # `read_settings` gives all values: an ambient variable must not fill a hole
 
     @field_validator("database_url")
     @classmethod
@@ -104,7 +108,6 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     known = {variable(name) + suffix for name in Settings.model_fields for suffix in ("", "_FILE")}
     faults += [f"{name}: there is no such setting" for name in sorted(environment) if _is_stray(name, known)]
     try:
-        # Values are given by hand, so that exactly `environment` counts; an ambient variable must not fill a hole.
         settings = Settings.model_validate(values)
     except ValidationError as error:
         faults += [_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
