@@ -9,7 +9,6 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -430,7 +429,7 @@ class Changes:
         if self._dangers:
             alerts = await open_or_join(database, connection, self._dangers, self._now, base_url=self._base_url)
         await self._write_contacts(connection)
-        await self._write_sessions(connection)
+        await database.update_rows(connection, t.session, self._sessions)
         await database.insert_rows(connection, t.answer, self._answers)
         await database.insert_rows(
             connection,
@@ -453,21 +452,15 @@ class Changes:
         return alerts
 
     async def _write_contacts(self, connection: AsyncConnection) -> None:
-        for columns, group in _grouped(self._contacts):
-            await connection.execute(_update(t.contact, columns), group)
-        if self._languages:
-            rows = [{"key": number, "v_language": language} for number, language in self._languages.items()]
-            await connection.execute(_update(t.beneficiary, ("language",)), rows)
+        await self._database.update_rows(connection, t.contact, self._contacts)
+        languages = {number: {"language": language} for number, language in self._languages.items()}
+        await self._database.update_rows(connection, t.beneficiary, languages)
         for state, value in (("done", sa.literal(0)), ("expired", t.beneficiary.c.missed + 1)):
             chosen = [number for number, ended in self._missed.items() if ended == state]
             if chosen:
                 await connection.execute(
                     sa.update(t.beneficiary).where(t.beneficiary.c.id.in_(padded(chosen))).values(missed=value)
                 )
-
-    async def _write_sessions(self, connection: AsyncConnection) -> None:
-        for columns, group in _grouped(self._sessions):
-            await connection.execute(_update(t.session, columns), group)
 
 
 def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, Any]:
@@ -492,24 +485,3 @@ def _reasons(assessment: fx.Assessment) -> list[dict[str, str]]:
 def _is_same_reading(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     keys = ("inbox_id", "contact_id", "level", "route", "reasons")
     return one["inbox_id"] is not None and all(one[key] == other[key] for key in keys)
-
-
-def _grouped(changes: Mapping[int, Mapping[str, Any]]) -> list[tuple[tuple[str, ...], list[dict[str, Any]]]]:
-    """Updates that touch the same columns share one executemany."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for number, values in changes.items():
-        columns = tuple(sorted(values))
-        if columns:
-            groups.setdefault(columns, []).append(
-                {"key": number} | {f"v_{column}": values[column] for column in columns}
-            )
-    return list(groups.items())
-
-
-@lru_cache(maxsize=256)
-def _update(table: sa.Table, columns: tuple[str, ...]) -> sa.Update:
-    return (
-        sa.update(table)
-        .where(table.c.id == sa.bindparam("key"))
-        .values({column: sa.bindparam(f"v_{column}", type_=table.c[column].type) for column in columns})
-    )

@@ -9,11 +9,13 @@ process is woken after the commit, so that nothing waits for a poll.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
@@ -141,9 +143,34 @@ class Database:
         return sqlite_insert(table) if self.kind == "sqlite" else postgresql_insert(table)
 
     async def insert_rows(self, connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-        """All rows in one executemany; every row gives the same columns. No rows, no statement."""
-        if rows:
+        """All rows in one statement; every row gives the same columns. No rows, no statement."""
+        if not rows:
+            return
+        if self.kind == "postgresql" and len(rows) > 1:
+            columns = tuple(rows[0])
+            values = {column: [row[column] for row in rows] for column in columns}
+            await connection.execute(_insert_from_arrays(table, columns), values)
+        else:
             await connection.execute(sa.insert(table), rows)
+
+    async def update_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Set columns of rows by id. Rows that set the same columns share a statement."""
+        groups: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
+        for number, values in rows.items():
+            if values:
+                groups.setdefault(tuple(sorted(values)), []).append((number, values))
+        for columns, group in groups.items():
+            if self.kind == "postgresql" and len(group) > 1:
+                arrays = {f"v_{column}": [values[column] for _, values in group] for column in columns}
+                numbers = [number for number, _ in group]
+                await connection.execute(_update_from_arrays(table, columns), {"key": numbers, **arrays})
+            else:
+                listed = [
+                    {"key": number} | {f"v_{column}": values[column] for column in columns} for number, values in group
+                ]
+                await connection.execute(_update(table, columns), listed)
 
     async def start_listening(self) -> None:
         """PostgreSQL: hear the signals of other processes. SQLite has none to hear."""
@@ -178,6 +205,39 @@ class Database:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
         await self.engine.dispose()
+
+
+@lru_cache(maxsize=256)
+def _insert_from_arrays(table: sa.Table, columns: tuple[str, ...]) -> sa.Insert:
+    """One statement, one parameter per column: on PostgreSQL three to four times as fast as row by row."""
+    arrays = [sa.func.unnest(_array(column, table.c[column])) for column in columns]
+    return sa.insert(table).from_select(columns, sa.select(*arrays), include_defaults=False)
+
+
+@lru_cache(maxsize=256)
+def _update_from_arrays(table: sa.Table, columns: tuple[str, ...]) -> sa.Update:
+    given = sa.select(
+        sa.func.unnest(_array("key", table.c.id)).label("key"),
+        *(sa.func.unnest(_array(f"v_{column}", table.c[column])).label(f"v_{column}") for column in columns),
+    ).subquery("given")
+    return (
+        sa.update(table)
+        .where(table.c.id == given.c.key)
+        .values({column: sa.type_coerce(given.c[f"v_{column}"], table.c[column].type) for column in columns})
+    )
+
+
+def _array(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=ARRAY(column.type))
+
+
+@lru_cache(maxsize=256)
+def _update(table: sa.Table, columns: tuple[str, ...]) -> sa.Update:
+    return (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("key"))
+        .values({column: sa.bindparam(f"v_{column}", type_=table.c[column].type) for column in columns})
+    )
 
 
 def signal(connection: AsyncConnection, *topics: str) -> None:
