@@ -155,7 +155,6 @@ TASKS: Mapping[str, str] = {
     "opted_out": "Stopped messages: ask by another way if all is well",
     "media": "A picture, voice note or file came",
     "silence": "No reply: get in touch",
-    "stop_in_alert": "Asked to stop messages during an alert: reach the person another way",
     "nobody_on_call": "An alert reached nobody: mend the rota",
     "bad_contact": "The number does not work: find another way",
     "follow_up": "Follow up",
