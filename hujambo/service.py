@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,9 +19,11 @@ from cases.ladder import climb_due
 from channels import KINDS
 from channels.base import Channel, ChannelSettingError
 from channels.phones import DatabaseWall, PretendPhones
+from channels.segments import count
 from channels.web import add_routes
 from console.app import make_console
-from content.pack import load_pack
+from content.check import check_pack
+from content.pack import PackError, load_pack
 from content.schema import Pack
 from hujambo.health import add_health
 from hujambo.settings import SettingError, Settings
@@ -106,6 +108,7 @@ class Service:
         clock: Clock,
         roles: Sequence[str],
         with_wall: bool,
+        sending: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -117,7 +120,7 @@ class Service:
         self.channels = Channels(database, settings.public_url, self.wall)
         self.reader = Reader(pack)
         self.inbox = Inbox(database, pack, self.reader, clock, base_url=settings.public_url)
-        self.outbox = Outbox(database, pack, lambda: self.channels.open, clock, self.owner)
+        self.outbox = Outbox(database, pack, lambda: self.channels.open, clock, self.owner, **(sending or {}))
         self.ticks = Ticks(database, self._steps(), clock, self.owner)
         self.app = self._make_app()
         self._stop_sending = asyncio.Event()
@@ -218,12 +221,20 @@ async def build_service(
     clock: Clock = utc_now,
     roles: Sequence[str] = ROLES,
     with_wall: bool = False,
+    sending: Mapping[str, Any] | None = None,
 ) -> Service:
-    """Everything, wired. Raises SettingError (database not migrated or away) or content.pack.PackError."""
+    """Everything, wired. `sending`: options of the Outbox, such as a shorter lease. Raises SettingError (database not migrated or away) or content.pack.PackError."""
     pack = load_pack(settings.content)
+    if faults := check_pack(settings.content, lambda text: count(text).segments):
+        # What only a closer look finds (a translation that is missing, a word that must never be sent) hurts people too.
+        raise PackError(faults)
     database = await _open(settings)
     try:
-        return Service(settings, database, pack, clock=clock, roles=roles, with_wall=with_wall)
+        if not with_wall and await _is_demo(database):
+            raise SettingError(
+                "HUJAMBO_DATABASE_URL: this is a demo's database, with invented people; give another one"
+            )
+        return Service(settings, database, pack, clock=clock, roles=roles, with_wall=with_wall, sending=sending)
     except BaseException:
         await database.close()
         raise
@@ -232,6 +243,13 @@ async def build_service(
 async def _open(settings: Settings) -> Database:
     await check_database(settings)
     return await open_database(settings.url, settings.key_ring)
+
+
+async def _is_demo(database: Database) -> bool:
+    """Whether `hujambo demo` made this database: its log-ins were printed on a screen."""
+    marks = sa.select(t.counter.c.value).where(t.counter.c.name == "demo")
+    async with database.read() as connection:
+        return (await connection.execute(marks)).first() is not None
 
 
 async def check_database(settings: Settings) -> None:

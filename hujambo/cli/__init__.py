@@ -12,7 +12,7 @@ from cases.sheets import SheetError
 from cases.staff import StaffError
 from channels.base import ChannelSettingError
 from content.pack import PackError
-from hujambo.cli import programme, running, texts
+from hujambo.cli import demo, programme, running, texts
 from hujambo.cli.frame import FAULTS, REFUSED, RefusedError
 from hujambo.settings import SettingError
 from scheduler.campaigns import CampaignError
@@ -29,6 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hujambo", description="Check-ins by text message, and alerts for staff.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     running.add_commands(commands)
+    demo.add_commands(commands)
     programme.add_commands(commands)
     texts.add_commands(commands)
     return parser

@@ -1,4 +1,4 @@
-"""Commands of whoever runs the installation: serve, demo, db, backup, restore, keys, audit and bench."""
+"""Commands of whoever runs the installation: serve, db, backup, restore, keys, audit and bench."""
 
 import argparse
 import asyncio
@@ -24,11 +24,6 @@ def add_commands(commands: Any) -> None:
     serve.add_argument("--roles", default="web,worker,scheduler", help="which parts run in this process")
     serve.add_argument("--port", type=int, help="instead of HUJAMBO_PORT")
     serve.set_defaults(run=_serve)
-    demo = commands.add_parser("demo", help="build a synthetic programme and serve it on 127.0.0.1")
-    demo.add_argument("--port", type=int, default=8080)
-    demo.add_argument("--people", type=int, default=300)
-    demo.add_argument("--once", action="store_true", help="build it, print the log-ins, exit")
-    demo.set_defaults(run=_demo)
     db = commands.add_parser("db", help="the database's shape").add_subparsers(required=True)
     db.add_parser("upgrade", help="create the tables, or bring them to this version's shape").set_defaults(run=_upgrade)
     backup = commands.add_parser("backup", help="copy the database to a file while the service runs")
@@ -80,17 +75,6 @@ def _run(work: Any) -> None:
         asyncio.run(work)
     else:
         uvloop.run(work)
-
-
-def _demo(args: argparse.Namespace) -> int:
-    try:
-        demo = importlib.import_module("hujambo.demo")
-    except ModuleNotFoundError:
-        raise RefusedError("demo: this version has none yet") from None
-    if not 6 <= args.people <= 100_000:
-        raise RefusedError("--people: between 6 and 100000")
-    _run(demo.run_demo(port=args.port, people=args.people, once=args.once))
-    return DONE
 
 
 def _upgrade(args: argparse.Namespace) -> int:  # noqa: ARG001  every command takes its arguments

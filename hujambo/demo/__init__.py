@@ -1,0 +1,1 @@
+"""A synthetic programme to look at: invented people on pretend phones, on this machine only."""
