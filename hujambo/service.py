@@ -245,11 +245,12 @@ async def _open(settings: Settings) -> Database:
     return await open_database(settings.url, settings.key_ring)
 
 
-async def _is_demo(database: Database) -> bool:
-    """Whether `hujambo demo` made this database: its log-ins were printed on a screen."""
+async def _refuse_demo(database: Database) -> None:
+    """A database that `hujambo demo` made is full of invented people, and its log-ins were printed on a screen."""
     marks = sa.select(t.counter.c.value).where(t.counter.c.name == "demo")
     async with database.read() as connection:
-        return (await connection.execute(marks)).first() is not None
+        if (await connection.execute(marks)).first() is not None:
+            raise SettingError("HUJAMBO_DATABASE_URL: this is the database of a demo; give another one")
 
 
 async def check_database(settings: Settings) -> None:

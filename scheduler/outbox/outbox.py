@@ -15,7 +15,7 @@ from scheduler.outbox import settle
 from scheduler.outbox.claim import Batch, Claimed, claim, is_any_due
 from scheduler.outbox.pace import LocalPace
 from scheduler.outbox.receipts import Arrived, apply, take_early
-from scheduler.outbox.record import Ended, record
+from scheduler.outbox.record import ASK_AFTER, Ended, record
 from scheduler.retry import RAISED
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
@@ -47,6 +47,7 @@ class Outbox:
         lease: timedelta = timedelta(seconds=30),
         batch: int = 200,
         send_timeout: float = 12.0,
+        ask_after: timedelta = ASK_AFTER,
     ) -> None:
         self._database = database
         self._pack = pack
@@ -57,6 +58,7 @@ class Outbox:
         self._lease = lease
         self._batch = batch
         self._send_timeout = send_timeout
+        self._ask_after = ask_after
         self._needed = timedelta(seconds=send_timeout) + _SPARE
         if self._needed >= lease:
             raise ValueError("the lease must outlast the send timeout by more than a second")
@@ -199,7 +201,7 @@ class Outbox:
             now = self._clock()
             try:
                 async with self._database.write() as connection:
-                    counts = await record(connection, self._database, self._owner, ended, now)
+                    counts = await record(connection, self._database, self._owner, ended, now, self._ask_after)
                     bound = [
                         (one.message.channel_id, one.result.provider_id)
                         for one in ended
@@ -239,8 +241,10 @@ class Outbox:
     async def settle(self) -> int:
         """Leases that ran out become uncertain; uncertain messages are found, sent again or given up. Rows changed."""
         now = self._clock()
-        expired = await settle.expire_leases(self._database, now)
-        counts = await settle.resolve(self._database, self._channels(), now, self._lease)
+        expired = await settle.expire_leases(self._database, now, self._ask_after)
+        counts = await settle.resolve(
+            self._database, self._channels(), now, lease=self._lease, ask_after=self._ask_after
+        )
         stranded = await settle.take_stranded(self._database, now)
         self.counters["uncertain"] += expired
         self.counters.update({f"settled_{state}": count for state, count in counts.items()})

@@ -62,10 +62,9 @@ _AGAIN = (
         lease_until=sa.bindparam("ask"),
     )
 )
+# Also where the lease ran out meanwhile: nobody but we know that this attempt never left.
 _RELEASE = (
-    sa.update(t.outbox)
-    .where(_is_this_attempt(), t.outbox.c.state == "sending")
-    .values(state="queued", tries=t.outbox.c.tries - 1, lease_until=None)
+    sa.update(t.outbox).where(_is_this_attempt()).values(state="queued", tries=t.outbox.c.tries - 1, lease_until=None)
 )
 _FAILED = (
     sa.update(t.outbox)
@@ -90,7 +89,12 @@ _PAUSE = (
 
 
 async def record(
-    connection: AsyncConnection, database: Database, owner: str, ended: Sequence[Ended], now: datetime
+    connection: AsyncConnection,
+    database: Database,
+    owner: str,
+    ended: Sequence[Ended],
+    now: datetime,
+    ask_after: timedelta = ASK_AFTER,
 ) -> Counter[str]:
     """How many ended in which state. Rows are written in order of id, as everywhere, so that no two processes cross."""
     counts: Counter[str] = Counter()
@@ -117,7 +121,7 @@ async def record(
             failed.append((attempt | given_id | said, _loss(message, result)))
         else:
             del said["at"]
-            again.append(attempt | said | _later(following, one))
+            again.append(attempt | said | _later(following, one, ask_after))
     if sent:
         await connection.execute(_SENT, sent)
     if again:
@@ -131,12 +135,12 @@ async def record(
     return counts
 
 
-def _later(following: Next, one: Ended) -> dict[str, Any]:
+def _later(following: Next, one: Ended, ask_after: timedelta) -> dict[str, Any]:
     is_uncertain = following.state == "uncertain"
     return {
         "becomes": following.state,
         "due": following.due_at or one.at,
-        "ask": one.at + ASK_AFTER if is_uncertain else None,
+        "ask": one.at + ask_after if is_uncertain else None,
     }
 
 

@@ -26,7 +26,7 @@ _GIVE_UP_ASKING = timedelta(hours=24)
 _STRANDED_AFTER = timedelta(seconds=60)
 
 
-async def expire_leases(database: Database, now: datetime) -> int:
+async def expire_leases(database: Database, now: datetime, ask_after: timedelta = ASK_AFTER) -> int:
     """A lease that ran out does not mean unsent: its worker may have died right after the gateway took the message."""
     o = t.outbox
     chosen = sa.select(o.c.id).where(o.c.state == "sending", o.c.lease_until < now).order_by(o.c.id)
@@ -42,19 +42,26 @@ async def expire_leases(database: Database, now: datetime) -> int:
         changed = await connection.execute(
             sa.update(o)
             .where(o.c.id.in_(ids), o.c.state == "sending", o.c.lease_until < now)
-            .values(state="uncertain", lease_until=now + ASK_AFTER)
+            .values(state="uncertain", lease_until=now + ask_after)
         )
         return changed.rowcount
 
 
-async def resolve(database: Database, channels: Mapping[int, Channel], now: datetime, lease: timedelta) -> Counter[str]:
+async def resolve(
+    database: Database,
+    channels: Mapping[int, Channel],
+    now: datetime,
+    *,
+    lease: timedelta,
+    ask_after: timedelta = ASK_AFTER,
+) -> Counter[str]:
     """Ask the gateways about uncertain messages whose grace is over, and settle each of them."""
     rows = await _claim(database, now, lease)
     counts: Counter[str] = Counter()
     bound: set[tuple[int, str]] = set()
     for row in rows:
         found, could_ask = await _ask(database, channels.get(row.channel_id), row, bound)
-        counts[await _settle(database, row, found, could_ask, now)] += 1
+        counts[await _settle(database, row, found, could_ask, now, ask_after)] += 1
     return counts
 
 
@@ -102,6 +109,8 @@ async def _ask(
         log.warning("gateway_cannot_be_asked", outbox_id=row.id, channel_id=row.channel_id, error=type(error).__name__)
         return None, False
     taken = bound | await _bound_elsewhere(database, row, [found.provider_id for found in candidates])
+    # What the row itself is bound to is an earlier attempt, whose end is known: it did not arrive.
+    taken.add((row.channel_id, row.provider_id))
     for found in sorted(candidates, key=lambda one: one.created_at):
         if (row.channel_id, found.provider_id) not in taken:
             bound.add((row.channel_id, found.provider_id))
@@ -121,10 +130,12 @@ async def _bound_elsewhere(database: Database, row: Any, provider_ids: Sequence[
         return {(row.channel_id, number) for number in (await connection.execute(statement)).scalars()}
 
 
-async def _settle(database: Database, row: Any, found: Found | None, could_ask: bool, now: datetime) -> str:
+async def _settle(
+    database: Database, row: Any, found: Found | None, could_ask: bool, now: datetime, ask_after: timedelta
+) -> str:
     purpose = PURPOSES[row.purpose]
     if not could_ask and not purpose.resend_uncertain and now < row.due_at + _GIVE_UP_ASKING:
-        return await _write(database, row, now, "uncertain", lease_until=now + ASK_AFTER)
+        return await _write(database, row, now, "uncertain", lease_until=now + ask_after)
     if found is not None:
         sent = {"provider_id": found.provider_id, "sent_at": found.created_at, "outcome": "accepted"}
         return await _write(database, row, now, "sent", lease_until=None, **sent)

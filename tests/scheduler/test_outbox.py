@@ -415,3 +415,30 @@ async def test_the_pipeline_sends_everything_and_stops_clean(world: World) -> No
     assert sorted(world.gateway.ids) == sorted(numbers)
     assert {row.state for row in await rows(world.database, t.outbox)} == {"sent"}
     assert world.outbox.counters["sent"] == 30
+
+
+async def test_what_a_frozen_worker_never_sent_goes_back_to_the_queue_though_its_lease_is_over(world: World) -> None:
+    number = await world.queue()
+    (message,) = (await world.outbox._claim(world.channel, 10)).messages
+    world.clock.forward(seconds=31)
+    await world.another().settle()
+    assert await world.state(number) == ("uncertain", None)
+    await world.outbox._record([await world.outbox._send(world.gateway, message, 0.0, 1000.0)])
+    await world.another().step()
+    row = await world.row(number)
+    assert (row.state, row.tries, world.gateway.ids) == ("sent", 1, [number])
+
+
+async def test_an_earlier_attempt_that_failed_is_not_taken_for_the_one_nobody_knows_of(world: World) -> None:
+    (contact,) = await rows(world.database, t.contact)
+    number = await world.queue("crisis", "call us")
+    await world.outbox.step()
+    world.gateway.remembered = [Found(f"P{number}", contact.address, "call us", NOW)]
+    await world.outbox.receive(world.channel, Receipt(f"P{number}", "failed", OUTCOMES["gateway_fault"], number))
+    world.clock.forward(seconds=15)
+    world.gateway.endings = [SendResult(OUTCOMES["timeout"])]
+    await world.outbox.step()
+    world.clock.forward(seconds=61)
+    await world.outbox.settle()
+    await world.outbox.step()
+    assert (await world.state(number), world.gateway.ids) == (("sent", "accepted"), [number] * 3)
