@@ -550,7 +550,15 @@ class FakeTwilio:
     async def _control_messages(self, _request: web.Request) -> web.Response:
         return _json(
             [
-                {"sid": m.sid, "to": m.to, "body": m.body, "status": m.status, "direction": m.direction}
+                {
+                    "sid": m.sid,
+                    "to": m.to,
+                    "body": m.body,
+                    "status": m.status,
+                    "direction": m.direction,
+                    "created": m.created,
+                    "callback": m.callback,
+                }
                 for m in self.messages
             ]
         )
