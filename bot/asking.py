@@ -21,7 +21,7 @@ class Asking(Heard):
         if len(self.text) > LONG and question.kind != "text":
             return False
         # "Good morning" and "God is good" are said in any state (DOMAIN 6.0 rule 2); "fine. stop" is a request.
-        if question.kind != "text" and (tuple(self.words) in self._greetings() or self._asks_to_end()):
+        if question.kind != "text" and (self._is_greeting() or self._asks_to_end()):
             return False
         if self._corrected(checkin):
             return True
@@ -31,8 +31,9 @@ class Asking(Heard):
         self._take_answer(checkin, question, value)
         return True
 
-    def _greetings(self) -> set[tuple[str, ...]]:
-        return {said for words in self._lists() for said in whole(words.thanks)}
+    def _is_greeting(self) -> bool:
+        said = tuple(self.words)
+        return any(said in whole(words.thanks) for words in self._lists())
 
     def _value(self, checkin: Checkin, question: Question, text: str) -> str | float | None:
         """The answer as the session's language reads it, else as another language of the site does."""

@@ -82,19 +82,19 @@ class Inbox:
             if len(arrivals) > 1 or is_unreachable(error):
                 raise
             log.exception("a turn could not be written", error=type(error).__name__, where=_where(error))
-            async with self._database.write() as connection:
+            async with self._database.write(is_short=True) as connection:
                 return await self._handle_within(connection, arrivals, now, fault=error)
 
     async def _handle_once_more(self, arrivals: Sequence[Arrival], now: datetime) -> list[bool]:
         """Again where another process held our rows in another order (PostgreSQL then ends one of the two)."""
         for _ in range(_CONFLICTS):
             try:
-                async with self._database.write() as connection:
+                async with self._database.write(is_short=True) as connection:
                     return await self._handle_within(connection, arrivals, now)
             except DBAPIError as error:
                 if not is_conflict(error):
                     raise
-        async with self._database.write() as connection:
+        async with self._database.write(is_short=True) as connection:
             return await self._handle_within(connection, arrivals, now)
 
     async def _handle_within(

@@ -1,7 +1,7 @@
 """Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
 
 Personal text lives in few columns, all `Sealed`: numbers, names (`contact`, `beneficiary`, `staff`), messages
-(`inbox`, `outbox`), notes (`alert_event`, `follow_up`). Ids are assigned by the client (`Database.new_id`), so that rows
+Personal text lives in few columns, all `Sealed`: numbers, names (`contact`, `beneficiary`, `staff`), messages
 of several tables can be written in one batch, except in the append-only journals, whose order is their id.
 """
 
