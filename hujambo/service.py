@@ -223,17 +223,18 @@ async def build_service(
     with_wall: bool = False,
     sending: Mapping[str, Any] | None = None,
 ) -> Service:
-    """Everything, wired. `sending`: options of the Outbox, such as a shorter lease. Raises SettingError (database not migrated or away) or content.pack.PackError."""
+    """Everything, wired. Raises SettingError (database not migrated or away) or content.pack.PackError.
+
+    `sending`: options of the Outbox, such as a shorter lease.
+    """
     pack = load_pack(settings.content)
     if faults := check_pack(settings.content, lambda text: count(text).segments):
-        # What only a closer look finds (a translation that is missing, a word that must never be sent) hurts people too.
+        # What only a closer look finds (a missing translation, a word that must never be sent) hurts people too.
         raise PackError(faults)
     database = await _open(settings)
     try:
-        if not with_wall and await _is_demo(database):
-            raise SettingError(
-                "HUJAMBO_DATABASE_URL: this is a demo's database, with invented people; give another one"
-            )
+        if not with_wall:
+            await _refuse_demo(database)
         return Service(settings, database, pack, clock=clock, roles=roles, with_wall=with_wall, sending=sending)
     except BaseException:
         await database.close()

@@ -103,9 +103,7 @@ async def _fill(
     for start in range(0, people, CHUNK):
         await _write(database, history, enrolled[start : start + CHUNK], rng)
     stage = stories.Stage(database, pack, reader, staff, channel_id, settings.public_url)
-    free = await _free(database, enrolled)
-    busy: set[int] = set()
-    for story, someone in stories.cast((*stories.OPEN, *stories.CLOSED), free, busy):
+    for story, someone in stories.cast(await _free(database, enrolled)):
         stage.add(story, someone, now)
     await stage.play()
     await _settle_the_past(database, now)
@@ -142,7 +140,7 @@ async def _staff(
         password = new_password()
         staff_id = await add_staff(
             database, account.login, account.name, account.role, begin, password=password, sites=account.sites,
-            languages=account.languages, phone=f"+1999{1_000_001 + number}",
+            languages=account.languages, phone=f"+1999{9_990_001 + number}",
         )  # fmt: skip
         log_ins.append(LogIn(account.login, account.role, password))
         ids[account.login] = staff_id

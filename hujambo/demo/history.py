@@ -176,7 +176,7 @@ class History:
             return
         session |= {"state": "expired", "ended_at": expires, "due_at": None}
         due = expires + timedelta(hours=24)
-        is_done = due < self._now - timedelta(hours=20)
+        is_done = due < self._now
         rows.follow_up.append(
             {
                 "id": self._database.new_id(),
@@ -197,8 +197,8 @@ class History:
         )
 
     def _talk(self, rows: Rows, someone: Someone, session: dict[str, Any], at: datetime, rng: random.Random) -> None:
-        if rng.random() < 0.25:
-            at += timedelta(minutes=rng.randrange(40, 400))  # after work
+        if someone.beneficiary["minute"] < 15 * 60 and rng.random() < 0.25:
+            at += timedelta(minutes=rng.randrange(40, 240))  # after work
         for said in self._conversation(someone, rng):
             at += timedelta(seconds=rng.randrange(25, 600))
             if at > self._now:

@@ -138,7 +138,8 @@ def make_people(
     numbers = rng.sample(range(2_000_000, 9_000_000), count)
     places = _shares(count)
     live = _live_minutes(count)
-    people = []
+    people: list[Someone] = []
+    nth = dict.fromkeys(PLACES, 0)
     for index, (place, number) in enumerate(zip(places, numbers, strict=True)):
         address = f"+1999{number}"
         language = rng.choice(place.spoken)
@@ -157,7 +158,8 @@ def make_people(
         }
         is_live = index < len(live)
         minute_of = live[index] if is_live else None
-        row = _person(index, place, language, contact["id"], sites, staff, new_id, now, rng, minute_of)
+        nth[place] += 1
+        row = _person(nth[place], place, language, contact["id"], sites, staff, new_id, now, rng, minute_of)
         if row["state"] == "exited":
             contact |= {"opted_out_at": now - timedelta(days=rng.randrange(5, 30)), "opted_out_by": "word"}
         consents = ("checkins", "referral") if rng.random() < 0.6 else ("checkins",)
@@ -190,7 +192,7 @@ def _live_minutes(count: int) -> list[int]:
 
 
 def _person(
-    index: int,
+    number: int,
     place: Place,
     language: str,
     contact_id: int,
@@ -217,7 +219,7 @@ def _person(
     enrolled = now - timedelta(days=rng.randrange(90, 100))
     return {
         "id": new_id(),
-        "code": f"{place.code[:3]}-{index + 1:04d}",
+        "code": f"{place.code[:3]}-{number:04d}",
         "site_id": sites[place.code]["id"],
         "contact_id": contact_id,
         "caseworker_id": staff["joseph"] if place.code != "BAMARA" else staff["amina"],

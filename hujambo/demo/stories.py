@@ -1,9 +1,9 @@
 """Alerts of the demo, past and open: written with the functions that the service and its console use, at past times."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -211,14 +211,16 @@ class Stage:
             return int((await connection.execute(found)).scalar_one())
 
 
-def cast(stories: Sequence[Story], people: Sequence[Someone], busy: set[int]) -> list[tuple[Story, Someone]]:
-    """For each story somebody who speaks its language, gets check-ins, and is in no other story (`busy` grows)."""
-    found = []
-    for story in stories:
-        for someone in people:
-            person: Any = someone.beneficiary
-            if someone.language == story.language and someone.gets_checkins and person["id"] not in busy:
-                busy.add(person["id"])
-                found.append((story, someone))
-                break
+def cast(people: Sequence[Someone]) -> list[tuple[Story, Someone]]:
+    """Everybody's part: somebody who speaks the story's language, and whom an open alert happens to but once."""
+    players = [someone for someone in people if someone.gets_checkins]
+    found: list[tuple[Story, Someone]] = []
+    played: Counter[str] = Counter()
+    for story in (*OPEN, *CLOSED):
+        speakers = [one for one in players if one.language == story.language]
+        if speakers:
+            # In a small programme an old story may be somebody's second one; with an open one goes no other.
+            someone = min(speakers, key=lambda one: played[one.number])
+            found.append((story, someone))
+            played[someone.number] += 1 if story.outcome else 100
     return found
