@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,6 +18,8 @@ from store.database import Database
 
 if TYPE_CHECKING:
     from hujambo.service import Service
+
+log = structlog.get_logger()
 
 # Later than this and the service is not doing its work, whatever else it answers.
 _LATE = {
@@ -67,7 +70,7 @@ async def measure(database: Database, now: datetime) -> Waiting:
         )
         return Waiting(
             late={name: (now - row[name]).total_seconds() if row[name] is not None else 0.0 for name in _LATE},
-            outbox=dict.fromkeys(unsettled, 0) | dict(states.tuples().all()),
+            outbox=dict.fromkeys(unsettled, 0) | {str(state): number for state, number in states},
             open_alerts={str(level): number for level, number in alerts},
             set_aside=row["set_aside"],
         )
@@ -87,7 +90,8 @@ class Health:
         try:
             async with asyncio.timeout(_DATABASE_PATIENCE):
                 waiting = await measure(self._service.database, self._service.clock())
-        except Exception:  # noqa: BLE001  whatever the driver raises, the answer is the same
+        except Exception as error:  # noqa: BLE001  whatever the driver raises, the answer is the same
+            log.warning("not ready: the database does not answer", error=type(error).__name__)
             return web.json_response({"ready": False, "faults": ["database"]}, status=503)
         faults = waiting.faults() + self._service.channels.broken()
         return web.json_response(

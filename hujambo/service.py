@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,11 +35,15 @@ from scheduler.ticks import Step, Ticks
 from scheduler.timers import run_session_timers
 from store import migrate
 from store import tables as t
-from store.database import Clock, Database, is_unreachable, open_database, utc_now
+from store.database import Clock, Database, async_url, is_unreachable, open_database, utc_now
 
 log = structlog.get_logger()
 
 ROLES = ("web", "worker", "scheduler")
+
+_AWAY = "HUJAMBO_DATABASE_URL: the database cannot be reached"
+_NO_TABLES = "HUJAMBO_DATABASE_URL: the database has no tables yet; run 'hujambo db upgrade'"
+_OTHER_VERSION = "HUJAMBO_DATABASE_URL: the database has the shape of another version; run 'hujambo db upgrade'"
 
 
 @dataclass(slots=True)
@@ -258,20 +263,25 @@ async def check_database(settings: Settings) -> None:
     """Raise SettingError unless the database is there and has the newest shape."""
     from store.database import create_engine  # noqa: PLC0415  only to look
 
+    _look_for_file(async_url(settings.url))
     engine = create_engine(settings.url, settings.key_ring, pool_size=1)
     try:
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             found = await migrate.current(engine)
             if found == migrate.newest():
                 return
-            raise SettingError(
-                "HUJAMBO_DATABASE_URL: the database has "
-                + ("no tables yet" if found is None else "the shape of another version")
-                + "; run 'hujambo db upgrade'"
-            )
+            raise SettingError(_NO_TABLES if found is None else _OTHER_VERSION)
     finally:
         await engine.dispose()
-    raise SettingError("HUJAMBO_DATABASE_URL: the database cannot be reached")
+    raise SettingError(_AWAY)
+
+
+def _look_for_file(url: sa.URL) -> None:
+    """SQLite makes a file of any name it is asked to open: one that was misspelt would look like a new programme."""
+    if url.get_backend_name() == "sqlite":
+        file = Path(url.database or "")
+        if not file.is_file():
+            raise SettingError(_NO_TABLES if file.parent.is_dir() else _AWAY)
 
 
 async def run_until_stopped(service: Service, host: str, port: int, on_ready: Callable[[int], None]) -> None:
