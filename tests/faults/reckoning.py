@@ -104,14 +104,14 @@ class Books:
 
     def cries(self, written: Collection[Written]) -> dict[str, Any]:
         crying = {one.sender for one in written if one.text in CRIES}
-        unclosed = defaultdict(list)
+        unclosed: defaultdict[str, list[int]] = defaultdict(list)
         for alert in self.tables["alert"]:
             if alert.state != "closed" and alert.due_at is not None:
                 unclosed[self.addresses[alert.contact_id]].append(alert.id)
         alerts = {unclosed[sender][0] for sender in crying if unclosed[sender]}
         answered = {row.alert_id for row in self.outbox.values() if row.purpose == "crisis" and self.taken[row.id]}
         told = {row.alert_id for row in self.outbox.values() if row.purpose == "staff_alert" and self.taken[row.id]}
-        events = defaultdict(Counter)
+        events: defaultdict[int, Counter[str]] = defaultdict(Counter)
         for event in self.tables["alert_event"]:
             events[event.alert_id][event.kind] += 1
         return {

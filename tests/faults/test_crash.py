@@ -69,8 +69,7 @@ async def kill_at_random(served: Served, gateway: Gateway, fake: Fake, chance: r
     """Not at moments but at counts of answered messages: they hit the same places on a slow machine."""
     points = sorted(chance.sample(range(20, MESSAGES - 100), KILLS))
     for turn, point in enumerate(points):
-        while len(gateway.answered) < point:
-            await asyncio.sleep(0.005)
+        assert await until(lambda: _is_answered(gateway, point), 60.0, every=0.005)  # noqa: B023  awaited here
         if turn == KILLS // 2:
             # The gateway takes its time: our requests are under way, and their answers will find nobody.
             await fake.control(answer_delay=1.0)
@@ -80,6 +79,10 @@ async def kill_at_random(served: Served, gateway: Gateway, fake: Fake, chance: r
         served.start()
         await served.ready()
         await fake.control(answer_delay=0.0)
+
+
+async def _is_answered(gateway: Gateway, count: int) -> bool:
+    return len(gateway.answered) >= count
 
 
 async def _is_at_least(fake: Fake, count: int) -> bool:
