@@ -55,7 +55,16 @@ async def _incoming(connection: AsyncConnection, viewer: Viewer, contact_id: int
 async def _outgoing(connection: AsyncConnection, viewer: Viewer, contact_id: int) -> list[Line]:
     o, staff = tables.outbox, tables.staff
     statement = (
-        sa.select(o.c.key, o.c.text, o.c.created_at, o.c.sent_at, o.c.state, o.c.purpose, staff.c.name.label("staff"))
+        sa.select(
+            o.c.key,
+            o.c.text,
+            o.c.created_at,
+            o.c.due_at,
+            o.c.sent_at,
+            o.c.state,
+            o.c.purpose,
+            staff.c.name.label("staff"),
+        )
         .outerjoin(staff, staff.c.id == o.c.staff_id)
         .where(o.c.contact_id == contact_id)
         .order_by(o.c.created_at.desc(), o.c.id.desc())
@@ -83,7 +92,8 @@ async def _hidden_answers(connection: AsyncConnection, viewer: Viewer, keys: Seq
 def _line(row: Any) -> Line:
     who = row.staff if row.purpose == "staff_reply" and row.staff else words.label(words.PURPOSES, row.purpose)
     return Line(
-        at=row.sent_at or row.created_at,
+        # What waits stands where it will leave: a check-in is planned a day and a half ahead.
+        at=row.sent_at or (row.due_at if row.state == "queued" else row.created_at),
         who=who,
         text=row.text or "(The question is written when it leaves.)",
         is_automatic=row.purpose != "staff_reply",
