@@ -293,7 +293,7 @@ class Changes:
             case fx.KeepProgress():
                 self._keep(subject, effect, message)
             case fx.EndSession():
-                self._end(subject, effect)
+                self._end(subject, effect, message)
             case _:
                 assert_never(effect)
 
@@ -405,7 +405,7 @@ class Changes:
             **({"answered_at": self._now} if message is not None else {}),
         )
 
-    def _end(self, subject: Subject, effect: fx.EndSession) -> None:
+    def _end(self, subject: Subject, effect: fx.EndSession, message: Message | None) -> None:
         if subject.session_id is None:
             return
         self._sessions.setdefault(subject.session_id, {}).update(
@@ -414,6 +414,8 @@ class Changes:
             ended_at=self._now,
             due_at=None,
             timer=None,
+            # The last answer ends the session without keeping it: often it is the only one.
+            **({"answered_at": self._now} if message is not None and effect.state == "done" else {}),
         )
         if subject.beneficiary_id is not None:
             self._missed[subject.beneficiary_id] = effect.state

@@ -88,6 +88,18 @@ async def test_an_answer_is_stored_and_the_next_words_are_queued_in_one_go(
     assert contact.last_inbound_at == NOW
 
 
+async def test_the_one_answer_that_ends_a_check_in_counts_as_an_answer_and_a_stop_does_not(
+    database: Database, inbox: Inbox, pack: Pack
+) -> None:
+    ended = {}
+    for text in ("1", "STOP"):
+        channel_id, contact_id, number, _ = await a_person(database, checkin=True, pack=pack)
+        await inbox.accept(channel_id, said(number, text))
+        (session,) = await rows(database, t.session, t.session.c.contact_id == contact_id)
+        ended[text] = (session.state, session.answered_at)
+    assert ended == {"1": ("done", NOW), "STOP": ("stopped", None)}
+
+
 async def test_a_cry_for_help_opens_one_alert_with_its_reasons_and_tells_the_officer(
     database: Database, inbox: Inbox
 ) -> None:
