@@ -25,6 +25,7 @@ from store.database import Clock, Database, signal
 from store.queue import PURPOSES
 from store.tables import to_ms
 
+_MINUTE_MS = 60_000
 log = structlog.get_logger()
 
 HORIZON = timedelta(hours=36)
@@ -243,8 +244,10 @@ async def _insert(
     people = (await connection.execute(sa.select(sa.func.count()).select_from(t.beneficiary).where(*here))).scalar_one()
     tick = database.ids.reserve(people * most)
     number = (sa.literal(tick, t.Id) + sa.func.row_number().over()) * database.ids.WORKERS + database.ids.worker
-    # The person's own spread, wrapped round where the allowed stretch is shorter than a quarter of an hour.
-    due_at = m.at + (b.spread * 1000) % m.room
+    # The person's own spread, wrapped round where the allowed stretch is shorter than a quarter of an hour. In whole
+    # minutes: a million different moments would touch a million places of the index of what is due, and the channel's
+    # rate spreads a minute's messages anyway.
+    due_at = m.at + ((b.spread * 1000) % m.room) // _MINUTE_MS * _MINUTE_MS
     purpose = PURPOSES["checkin"]
     key = sa.literal(f"c/{campaign.id}/") + sa.cast(b.id, sa.String) + "/" + m.key_date
     same_group = [

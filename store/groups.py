@@ -18,6 +18,9 @@ class GroupWriter(Generic[T, R]):
 
     When it raises, the items are tried one by one, so that one bad item does not take its neighbours along, unless
     `is_shared_fault` says that the fault is everybody's (the database is away).
+
+    `gather` (seconds): under load, a batch smaller than the last one waits so long for those who were just answered
+    and will be back. A message that comes alone never waits.
     """
 
     def __init__(
@@ -25,10 +28,13 @@ class GroupWriter(Generic[T, R]):
         apply: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
         *,
         most: int = 100,
+        gather: float = 0.0,
         is_shared_fault: Callable[[BaseException], bool] = lambda _error: False,
     ) -> None:
         self._apply = apply
         self._most = most
+        self._gather = gather
+        self._last = 0  # size of the batch before this one
         self._is_shared_fault = is_shared_fault
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -48,8 +54,11 @@ class GroupWriter(Generic[T, R]):
 
     async def _drain(self) -> None:
         while self._waiting:
+            if self._gather and len(self._waiting) < self._last:
+                await asyncio.sleep(self._gather)
             count = min(self._most, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(count)]
+            self._last = count
             await self._write(batch)
 
     async def _write(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:

@@ -21,9 +21,11 @@ from scheduler.outbox.losses import Loss, lose
 from scheduler.retry import OWN_OUTCOMES
 from store import tables as t
 from store.database import Database
-from store.queue import PURPOSES
+from store.queue import PURPOSES, outgoing_row
 
 log = structlog.get_logger()
+
+_AFTER_WELCOME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def _due_ids() -> sa.Subquery:
             o.c.channel_id == sa.bindparam("channel"),
             o.c.state == sa.literal_column("'queued'"),
             o.c.priority == priority,
+            sa.literal(priority) <= sa.bindparam("least_urgent", type_=sa.Integer()),
             o.c.due_at <= sa.bindparam("now", type_=t.Instant()),
         )
         .order_by(o.c.due_at)
@@ -80,19 +83,33 @@ def _due_ids() -> sa.Subquery:
     return sa.select(together.c.id).limit(sa.bindparam("most", type_=sa.Integer())).subquery()
 
 
+_URGENT = PURPOSES["staff_reply"].priority
+_LEAST_URGENT = max(purpose.priority for purpose in PURPOSES.values())
 _OPEN = t.session.alias("open_session")
+_WELCOME = t.outbox.alias("welcome")
+# Whether the person has been told what these messages are and how to end them: before the first check-in they must be.
+_IS_WELCOMED = sa.case(
+    (
+        sa.and_(t.outbox.c.purpose == "checkin", t.outbox.c.text.is_(None)),
+        sa.or_(
+            sa.exists().where(t.session.c.contact_id == t.outbox.c.contact_id),
+            sa.exists().where(_WELCOME.c.key == "welcome/" + sa.cast(t.outbox.c.contact_id, sa.String)),
+        ),
+    ),
+    else_=sa.true(),
+)
 _DUE = _due_ids()
 _CANDIDATES = (
     sa.select(
         t.outbox.c.id, t.outbox.c.purpose, t.outbox.c.text, t.outbox.c.tries, t.outbox.c.not_after,
         t.outbox.c.contact_id, t.outbox.c.staff_id, t.outbox.c.session_id, t.outbox.c.alert_id, t.outbox.c.campaign_id,
-        t.outbox.c.segments,
+        t.outbox.c.segments, t.outbox.c.channel_id,
         t.contact.c.address, t.contact.c.opted_out_at, t.contact.c.opted_out_by, t.contact.c.held_until,
         t.contact.c.language.label("contact_language"),
         t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.language,
         t.beneficiary.c.state.label("beneficiary_state"), t.beneficiary.c.age_band,
         t.staff.c.phone, t.staff.c.email, t.staff.c.disabled_at,
-        _OPEN.c.id.label("open_session"), t.campaign.c.checkin,
+        _OPEN.c.id.label("open_session"), t.campaign.c.checkin, _IS_WELCOMED.label("is_welcomed"),
     )
     .join(_DUE, _DUE.c.id == t.outbox.c.id)
     .outerjoin(t.contact, t.contact.c.id == t.outbox.c.contact_id)
@@ -111,10 +128,9 @@ _LOCK = (
         t.channel.c.id == sa.bindparam("channel"),
         t.channel.c.state == "active",
         t.channel.c.rate > 0,
-        sa.or_(t.channel.c.paused_until.is_(None), t.channel.c.paused_until <= sa.bindparam("now", type_=t.Instant())),
     )
     .values(free_at=t.channel.c.free_at)
-    .returning(t.channel.c.free_at, t.channel.c.rate, t.channel.c.kind)
+    .returning(t.channel.c.free_at, t.channel.c.rate, t.channel.c.kind, t.channel.c.paused_until)
 )
 _MOVE = sa.update(t.channel).where(t.channel.c.id == sa.bindparam("channel")).values(free_at=sa.bindparam("free"))
 _TAKE = (
@@ -142,7 +158,7 @@ _POSTPONE = (
 
 async def is_any_due(connection: AsyncConnection, channel_id: int, now: datetime) -> bool:
     """A look without a lock: a claim that finds nothing still costs a commit."""
-    given = {"channel": channel_id, "now": now, "most": 1}
+    given = {"channel": channel_id, "now": now, "most": 1, "least_urgent": _LEAST_URGENT}
     return bool((await connection.execute(_ANY_DUE, given)).scalar())
 
 
@@ -158,7 +174,7 @@ async def claim(
     most: int,
 ) -> Batch:
     """Take up to `most` due rows of the channel, as many as its rate allows; the others of the batch are settled."""
-    channel = (await connection.execute(_LOCK, {"channel": channel_id, "now": now})).one_or_none()
+    channel = (await connection.execute(_LOCK, {"channel": channel_id})).one_or_none()
     if channel is None:
         return Batch(wait=1.0)
     allowance = pace.allow(channel.free_at, channel.rate, now, most)
@@ -167,7 +183,17 @@ async def claim(
     # Some rows that turn out not to leave must not eat the allowance.
     looked_at = min(most, allowance.count * 2 + 10)
     statement = _CANDIDATES_LOCKED if database.kind == "postgresql" else _CANDIDATES
-    rows = (await connection.execute(statement, {"channel": channel_id, "now": now, "most": looked_at})).all()
+    # A pause is for the traffic: what a person in danger waits for is tried all the same, each with its own backoff.
+    is_paused = channel.paused_until is not None and channel.paused_until > now
+    given = {
+        "channel": channel_id,
+        "now": now,
+        "most": looked_at,
+        "least_urgent": _URGENT if is_paused else _LEAST_URGENT,
+    }
+    rows = (await connection.execute(statement, given)).all()
+    if is_paused and not rows:
+        return Batch(rate=channel.rate, wait=1.0)
     sorting = _Sorting(pack, channel.kind, now, allowance.count)
     for row in rows:
         sorting.add(row, database)
@@ -209,6 +235,7 @@ class _Sorting:
         self.sessions: dict[int, dict[str, Any]] = {}  # outbox id → session row
         self.later: list[dict[str, Any]] = []
         self.lost: dict[tuple[str, str], list[Any]] = {}  # (state, outcome) → rows
+        self.welcomes: list[dict[str, Any]] = []
         self._opening: set[int] = set()
 
     def counts(self) -> dict[str, int]:
@@ -226,8 +253,25 @@ class _Sorting:
             self.later.append({"row_key": row.id, "later": decision.due_at})
         elif decision.state != "send":
             self.lost.setdefault((decision.state, decision.outcome or ""), []).append(row)
+        elif not row.is_welcomed:
+            self._welcome(row, database)
         elif len(self.leaving) < self._most:
             self._leave(row, address, database)
+
+    def _welcome(self, row: Any, database: Database) -> None:
+        """The first check-in makes way for the message that says what these messages are and how to end them."""
+        if row.contact_id in self._opening:
+            return
+        self._opening.add(row.contact_id)
+        text = self._pack.phrase("welcome", row.language or row.contact_language)
+        self.welcomes.append(
+            outgoing_row(
+                message_id=database.new_id(), purpose="reply", channel_id=row.channel_id, contact_id=row.contact_id,
+                now=self._now, not_after=row.not_after, text=text, segments=count(text).segments,
+                key=f"welcome/{row.contact_id}",
+            )
+        )  # fmt: skip
+        self.later.append({"row_key": row.id, "later": self._now + _AFTER_WELCOME})
 
     def _leave(self, row: Any, address: str, database: Database) -> None:
         if row.text is not None:
@@ -287,6 +331,9 @@ def _session_row(session_id: int, row: Any, opening: Opening) -> dict[str, Any]:
 async def _settle(connection: AsyncConnection, database: Database, sorting: _Sorting, now: datetime) -> None:
     if sorting.later:
         await connection.execute(_POSTPONE, sorting.later)
+    if sorting.welcomes:
+        once = database.insert(t.outbox).on_conflict_do_nothing(index_elements=["key"])
+        await connection.execute(once, sorting.welcomes)
     for (state, outcome), rows in sorting.lost.items():
         await connection.execute(
             sa.update(t.outbox)

@@ -46,7 +46,7 @@ async def planned(database: Database) -> list[tuple[int | None, datetime, str, s
 
 async def test_a_due_person_becomes_one_row_without_its_text(database: Database, clock: HandClock) -> None:
     channel_id = await a_channel(database)
-    person = await a_person(database, await a_site(database), channel_id, spread=40)
+    person = await a_person(database, await a_site(database), channel_id, spread=100)
     campaign_id = await a_campaign(database)
     assert await c.plan_due(database, clock) == 1
     (row,) = await rows(database, t.outbox)
@@ -57,7 +57,7 @@ async def test_a_due_person_becomes_one_row_without_its_text(database: Database,
         "key": f"c/{campaign_id}/{person}/2026-03-03",
         "channel_id": channel_id, "contact_id": beneficiary.contact_id, "staff_id": None, "campaign_id": campaign_id,
         "session_id": None, "alert_id": None, "purpose": "checkin", "priority": PURPOSES["checkin"].priority,
-        "text": None, "segments": None, "created_at": BEFORE, "due_at": TODAY_AT_TEN + timedelta(seconds=40),
+        "text": None, "segments": None, "created_at": BEFORE, "due_at": TODAY_AT_TEN + timedelta(minutes=1),
         "not_after": TODAY_AT_TEN + timedelta(hours=6), "state": "queued", "lease_until": None, "owner": None,
         "tries": 0, "provider_id": None, "outcome": None, "detail": None, "sent_at": None, "settled_at": None,
     }  # fmt: skip

@@ -72,7 +72,9 @@ class World:
             await connection.execute(sa.insert(t.outbox), [row | extra])
         return number
 
-    async def campaign(self) -> int:
+    async def campaign(self, *, is_welcomed: bool = True) -> int:
+        if is_welcomed:
+            await self.queue("reply", "welcome", key=f"welcome/{self.contact}", state="delivered")
         row = {
             "id": self.database.new_id(), "code": f"C{self.database.new_id()}", "name": "Weekly", "checkin": "weekly",
             "kind": "weekly", "plan": {}, "audience": {}, "late_minutes": 60, "state": "running", "created_at": NOW,
@@ -318,6 +320,32 @@ async def test_a_check_in_opens_its_session_when_it_leaves_and_only_one(world: W
     assert (session.state, session.timer, session.timer_step) == ("open", "remind", 1)
     assert session.due_at == NOW + timedelta(hours=PACK.checkins["weekly"].remind_hours)
     assert await world.state(numbers[1]) == ("withheld", "session_open")
+
+
+async def test_the_first_check_in_follows_the_message_that_says_how_to_stop_and_only_once(world: World) -> None:
+    campaign = await world.campaign(is_welcomed=False)
+    await world.queue("checkin", None, campaign_id=campaign)
+    await world.outbox.step()
+    await world.outbox.step()
+    assert [m.text for m in world.gateway.sent] == [PACK.phrase("welcome", "en")]
+    assert await rows(world.database, t.session) == []
+    world.clock.forward(minutes=1)
+    await world.outbox.step()
+    world.clock.forward(days=7)
+    await world.change(t.session, (await rows(world.database, t.session))[0].id, state="done")
+    await world.queue("checkin", None, campaign_id=campaign, due_at=world.clock.now)
+    await world.outbox.step()
+    assert [m.purpose for m in world.gateway.sent] == ["reply", "checkin", "checkin"]
+
+
+async def test_a_pause_of_the_channel_never_holds_up_what_somebody_in_danger_waits_for(world: World) -> None:
+    await world.change(t.channel, world.channel, paused_until=NOW + timedelta(minutes=15))
+    waiting = await world.queue("reply")
+    for purpose in ("crisis", "staff_alert", "staff_reply"):
+        await world.queue(purpose)
+    await world.outbox.step()
+    assert sorted(m.purpose for m in world.gateway.sent) == ["crisis", "staff_alert", "staff_reply"]
+    assert await world.state(waiting) == ("queued", None)
 
 
 async def test_a_retry_keeps_the_session_and_its_words(world: World) -> None:
