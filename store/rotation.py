@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from store import tables as t
 from store.database import Database, is_conflict
-from store.secrets import Sealed
+from store.secrets import Sealed, SealedJson
 
 _RAW = sa.LargeBinary()
 BATCH = 500
@@ -34,7 +34,12 @@ class Resealed:
 
 
 def sealed_columns() -> list[sa.Column[Any]]:
-    return [column for table in t.metadata.sorted_tables for column in table.columns if isinstance(column.type, Sealed)]
+    return [
+        column
+        for table in t.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, Sealed | SealedJson)
+    ]
 
 
 async def rotate(database: Database, *, batch: int = BATCH) -> AsyncIterator[Resealed]:

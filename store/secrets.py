@@ -8,6 +8,7 @@ numbers can be guessed, so it is the key, not the hash, that protects them.
 import base64
 import hashlib
 import hmac
+import json
 import os
 import secrets as _secrets
 from collections.abc import Mapping
@@ -132,6 +133,23 @@ class Sealed(TypeDecorator[str]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else ring_of(dialect).open(self.place, bytes(value))
+
+
+class SealedJson(TypeDecorator[Any]):
+    """A JSON value that is encrypted on disk: what a person answered is as much theirs as what they wrote."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
+        return None if value is None else ring_of(dialect).seal(self.place, json.dumps(value, ensure_ascii=False))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(ring_of(dialect).open(self.place, bytes(value)))
 
 
 def ring_of(dialect: Dialect) -> KeyRing:

@@ -1,8 +1,9 @@
 """Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
 
-Personal text lives in few columns, all `Sealed`: numbers, names (`contact`, `beneficiary`, `staff`), messages
-Personal text lives in few columns, all `Sealed`: numbers, names (`contact`, `beneficiary`, `staff`), messages
-of several tables can be written in one batch, except in the append-only journals, whose order is their id.
+Personal text lives in few columns, all sealed: numbers and names (`contact`, `beneficiary`, `staff`), messages (`inbox`,
+`outbox`), answers (`answer`, `session`), notes (`alert_event`, `follow_up`). Ids are assigned by the client
+(`Database.new_id`), so that rows of several tables can be written in one batch, except in the append-only journals,
+whose order is their id.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from store.secrets import Sealed
+from store.secrets import Sealed, SealedJson
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -342,7 +343,7 @@ session = Table(
     Column("checkin", String(48), nullable=False),
     Column("version", String(32), nullable=False),
     Column("state", String(16), nullable=False),  # open · done · expired · stopped · unsent
-    Column("progress", Json, nullable=False),  # bot.effects.Progress as JSON
+    Column("progress", SealedJson("session.progress"), nullable=False),  # bot.effects.Progress as JSON
     Column("opened_at", Instant, nullable=False),
     Column("answered_at", Instant),
     Column("ended_at", Instant),
@@ -376,7 +377,7 @@ answer = Table(
     Column("checkin", String(48), nullable=False),
     Column("version", String(32), nullable=False),
     Column("question", String(48), nullable=False),
-    Column("value", Json, nullable=False),
+    Column("value", SealedJson("answer.value"), nullable=False),
     Column("score", Float),
     Column("answered_at", Instant, nullable=False),
     Index("ix_answer_beneficiary_id_answered_at", "beneficiary_id", "answered_at"),
