@@ -26,8 +26,11 @@ lint: $(VENV)/.dev ## Check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Measure everything beside this machine's own limits and beside the peers
-	$(BIN)/hujambo bench all $(ARGS)
+bench: $(VENV)/.dev ## Measure everything beside this machine's own limits and a peer (ARGS=--json)
+	$(BIN)/hujambo bench inbound --peer $(ARGS)
+	$(BIN)/hujambo bench outbound $(ARGS)
+	$(BIN)/hujambo bench plan $(ARGS)
+	$(BIN)/hujambo bench assess $(ARGS)
 
 lock: $(VENV)/.dev ## Write the lock files anew, every package with its hashes
 	$(PIP) uv
