@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -12,26 +13,35 @@ from cases.sheets import SheetError
 from cases.staff import StaffError
 from channels.base import ChannelSettingError
 from content.pack import PackError
-from hujambo.cli import demo, programme, running, texts
+from hujambo.cli import bench, demo, programme, rota, running, talk, texts
 from hujambo.cli.frame import FAULTS, REFUSED, RefusedError
 from hujambo.settings import SettingError
 from scheduler.campaigns import CampaignError
 from scheduler.due import PlanError
 from store.secrets import KeyRingError
 
+FAMILIES = (running, demo, programme, rota, texts, talk, bench)
 _REFUSALS = (
     RefusedError, SettingError, StaffError, PeopleError, SheetError, ExportError, CampaignError, PlanError,
     ChannelSettingError, KeyRingError,
 )  # fmt: skip
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; `--help` has the rest. Options are not abbreviated: a later one may clash."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False} | options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(REFUSED, f"hujambo: {message} (see {self.prog} --help)\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hujambo", description="Check-ins by text message, and alerts for staff.")
+    parser = _Parser(prog="hujambo", description="Check-ins by text message, and alerts for staff.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    running.add_commands(commands)
-    demo.add_commands(commands)
-    programme.add_commands(commands)
-    texts.add_commands(commands)
+    for family in FAMILIES:
+        family.add_commands(commands)
     return parser
 
 

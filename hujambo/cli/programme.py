@@ -125,22 +125,37 @@ def _add_user(commands: Any) -> None:
     add.add_argument("--languages", type=_split, default=["en"])
     add.add_argument("--phone", help="where alerts are told by SMS")
     add.add_argument("--email")
-    add.add_argument("--password-file", type=Path, help="instead of being asked; '-' reads standard input")
+    _takes_password(add)
     _command(commands, "list", "list accounts", _user_list)
     _command(commands, "disable", "close an account", _user_disable).add_argument("login")
+    change = _command(commands, "password", "set a new password; ends the account's sessions", _user_password)
+    change.add_argument("login")
+    _takes_password(change)
 
 
-def _password(path: Path | None) -> str:
-    if path is None:
-        return getpass.getpass("Password: ")
+def _takes_password(parser: argparse.ArgumentParser) -> None:
+    """Never as an argument: arguments are in the shell's history and in everybody's process list."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--password-stdin", action="store_true", help="read it from standard input, one line")
+    source.add_argument("--password-file", type=Path, help="read it from a file")
+
+
+def _password(args: argparse.Namespace) -> str:
     try:
-        return (sys.stdin.readline() if str(path) == "-" else path.read_text(encoding="utf-8")).strip("\r\n")
+        if args.password_stdin:
+            return sys.stdin.readline().strip("\r\n")
+        if args.password_file is not None:
+            return str(args.password_file.read_text(encoding="utf-8")).strip("\r\n")
     except OSError as error:
         raise RefusedError(f"--password-file: {error.strerror}") from None
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != first:
+        raise RefusedError("the two passwords are not the same")
+    return first
 
 
 def _user_add(args: argparse.Namespace) -> int:
-    password = _password(args.password_file)
+    password = _password(args)
     with_database(
         lambda database, _: staff.add_staff(
             database, args.login, args.name, args.role, utc_now(), password=password, sites=args.sites,
@@ -160,6 +175,12 @@ def _user_disable(args: argparse.Namespace) -> int:
     return DONE
 
 
+def _user_password(args: argparse.Namespace) -> int:
+    password = _password(args)
+    with_database(lambda database, _: staff.set_password(database, args.login, password, utc_now()))
+    return DONE
+
+
 # --- channels ---
 
 
@@ -168,8 +189,16 @@ def _add_channel(commands: Any) -> None:
     add.add_argument("name", help="also part of the webhook's address")
     add.add_argument("--kind", choices=sorted(KINDS), required=True)
     add.add_argument("--address", default="", help="our number or sender")
-    add.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE")
-    add.add_argument("--setting-file", action="append", default=[], metavar="NAME=FILE", help="for secrets")
+    add.add_argument("--set", dest="setting", action="append", default=[], metavar="NAME=VALUE")
+    add.add_argument(
+        "--set-file",
+        "--setting-file",
+        dest="setting_file",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="for secrets",
+    )
     add.add_argument("--rate", type=float, help="messages per second")
     add.add_argument("--site", help="code of the site that answers for strangers")
     _command(commands, "list", "list them", _channel_list)
@@ -189,12 +218,12 @@ def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
 
 
 def _channel_add(args: argparse.Namespace) -> int:
-    settings = _pairs(args.setting, "--setting")
-    for name, path in _pairs(args.setting_file, "--setting-file").items():
+    settings = _pairs(args.setting, "--set")
+    for name, path in _pairs(args.setting_file, "--set-file").items():
         try:
             settings[name] = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise RefusedError(f"--setting-file {name}: {error.strerror}") from None
+            raise RefusedError(f"--set-file {name}: {error.strerror}") from None
     kind = KINDS[args.kind]
     if args.rate is not None and args.rate <= 0:
         raise RefusedError("--rate: more than 0 messages per second")
@@ -236,7 +265,7 @@ def _channel_test(args: argparse.Namespace) -> int:
         row = found[0]
         channel = KINDS[row["kind"]].open(args.name, row["address"], json.loads(row["settings"]), installed.public_url)
         try:
-            return await channel.send(Outgoing(database.new_id(), args.to, "Test. Please ignore.", "reply"))
+            return await channel.send(Outgoing(database.new_id(), args.to, "Test. Please ignore.", "test"))
         finally:
             await channel.close()
 
@@ -310,7 +339,8 @@ def _add_campaign(commands: Any) -> None:
         parser.add_argument("code")
         if name != "start":
             parser.add_argument("--site", help="only at this site")
-    _command(commands, "status", "a campaign in numbers", _campaign_status).add_argument("code", nargs="?")
+    _command(commands, "status", "a campaign in numbers", _campaign_status).add_argument("code")
+    _command(commands, "list", "every campaign in numbers", _campaign_status).set_defaults(code=None)
 
 
 def _campaign_create(args: argparse.Namespace) -> int:

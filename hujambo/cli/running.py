@@ -1,8 +1,7 @@
-"""Commands of whoever runs the installation: serve, db, backup, restore, keys, audit and bench."""
+"""Commands of whoever runs the installation: serve, db, backup, restore, keys and audit."""
 
 import argparse
 import asyncio
-import importlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 from cases import audit
-from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json, show, show_one, with_database
+from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json, show, with_database
+from hujambo.logs import set_up_logs
 from hujambo.settings import Settings, read_settings
 from store import migrate
 from store.database import Database
 from store.rotation import recompute_indexes, rotate
-from store.secrets import KeyRing
+from store.secrets import KeyRing, KeyRingError
 
 
 def add_commands(commands: Any) -> None:
@@ -44,16 +44,13 @@ def add_commands(commands: Any) -> None:
     verify = trail.add_parser("verify", help="look for holes and altered records")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(run=_verify)
-    bench = commands.add_parser("bench", help="measure, beside this machine's own limit")
-    bench.add_argument("what", choices=["inbound", "outbound", "plan"])
-    bench.add_argument("--json", action="store_true")
-    bench.set_defaults(run=_bench)
 
 
 def _serve(args: argparse.Namespace) -> int:
     from hujambo.service import ROLES, build_service, run_until_stopped  # noqa: PLC0415  loads every room
 
     settings = read_settings()
+    set_up_logs(settings.log)
     roles = tuple(role.strip() for role in args.roles.split(","))
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
@@ -101,12 +98,32 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    target = _sqlite_file(read_settings(), "pg_restore --dbname=NAME FILE")
+    settings = read_settings()
+    target = _sqlite_file(settings, "pg_restore --dbname=NAME FILE")
     if not args.file.is_file():
         raise RefusedError(f"there is no file {args.file}")
+    _must_open(args.file, settings.key_ring)
     _copy(args.file, target)
     print("restored; run 'hujambo db upgrade', then 'hujambo audit verify'")
     return DONE
+
+
+_SEALED = (("staff", "name"), ("contact", "address"), ("channel", "settings"))
+
+
+def _must_open(path: Path, keys: KeyRing) -> None:
+    """A backup that the keys of the settings do not open would be found out only when it is needed."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as backup:
+            for table, column in _SEALED:
+                # The newest: an old key may be missing on purpose once everything is sealed anew.
+                statement = f"SELECT {column} FROM {table} ORDER BY id DESC LIMIT 1"  # noqa: S608  names written above
+                for (value,) in backup.execute(statement):
+                    keys.open(f"{table}.{column}", value)
+    except sqlite3.Error:
+        raise RefusedError(f"{path} is not a backup of this service") from None
+    except KeyRingError:
+        raise RefusedError(f"HUJAMBO_KEYS: {path} was sealed with other keys; nothing was restored") from None
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -158,13 +175,3 @@ def _verify(args: argparse.Namespace) -> int:
     for fault in () if args.json else faults or ("the audit trail is whole",):
         print(fault)
     return FAULTS if faults else DONE
-
-
-def _bench(args: argparse.Namespace) -> int:
-    try:
-        bench = importlib.import_module(f"bench.{args.what}")
-    except ModuleNotFoundError:
-        raise RefusedError(f"bench {args.what}: this version does not measure it yet") from None
-    for line in bench.run():
-        show_one(line, is_json=args.json)
-    return DONE
