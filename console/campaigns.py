@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import audit
 from channels.segments import count
@@ -24,6 +25,8 @@ from store import tables
 async def list_page(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
     found = await campaigns.list_campaigns(console.database)
+    async with console.database.read() as connection:
+        names = await _site_names(connection)
     return page(
         request,
         "campaigns.html",
@@ -31,14 +34,21 @@ async def list_page(request: web.Request) -> web.StreamResponse:
         campaigns=list(reversed(found)),
         may_plan=viewer.role in PLANNERS,
         when=plan_words,
+        names=names,
     )
+
+
+async def _site_names(connection: AsyncConnection) -> dict[str, str]:
+    """Code → name, as staff know their sites."""
+    found = await connection.execute(sa.select(tables.site.c.code, tables.site.c.name))
+    return {row.code: row.name for row in found}
 
 
 def plan_words(plan: Plan) -> str:
     """When a plan sends, in words."""
     hour = "" if plan.minute is None else f", {plan.minute // 60:02d}:{plan.minute % 60:02d}"
     if plan.kind == "once":
-        return f"Once, on {plan.date}{hour}"
+        return f"Once, on {plan.date:%A} {plan.date.day} {plan.date:%B %Y}{hour}" if plan.date else "Once"
     if plan.kind == "weekly":
         return (
             f"{'Every week' if plan.every == 1 else f'Every {plan.every} weeks'}{hour or ', at each person’s own hour'}"
@@ -169,6 +179,8 @@ async def _show(request: web.Request, fault: str) -> web.Response:
     try:
         status = await campaigns.status(console.database, code)
         preview = await campaigns.preview(console.database, console.pack, code, now_of(request), days=14)
+        async with console.database.read() as connection:
+            names = await _site_names(connection)
     except CampaignError:
         raise web.HTTPNotFound from None
     by_day: dict[date, list[int]] = {}
@@ -189,6 +201,7 @@ async def _show(request: web.Request, fault: str) -> web.Response:
         most=max((total[0] for total in by_day.values()), default=1),
         texts=texts,
         fault=fault,
+        names=names,
         may_plan=viewer.role in PLANNERS,
         when=plan_words,
         done=request.query.get("done", ""),

@@ -129,7 +129,7 @@ def readable(detail: str) -> str:
     if match is None:
         return detail
     language, name, phrase = match.groups()
-    return f"“{phrase}” ({words.label(words.LANGUAGES, language)}, {name.replace('_', ' ')})"
+    return f"“{phrase}” ({words.label(words.LANGUAGES, language)}, {name.replace('_', ' ').replace('.', ', ')})"
 
 
 def _happening(event: Any, names: Mapping[int, str], *, reads: bool) -> Happening:

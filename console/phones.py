@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+import sqlalchemy as sa
 from aiohttp import web
 
 from channels.phones import TOPIC
@@ -14,6 +15,7 @@ from console.context import BASE, Console, PhoneWall, console_of, viewer_of
 from console.live import HEARTBEAT, begin, new_stream, sse, wait
 from console.pages import page, render
 from console.permissions import ROLES, allow
+from store import tables
 
 MOST_PHONES = 12
 MOST_LINES = 30
@@ -32,6 +34,18 @@ def _wall(console: Console) -> PhoneWall:
     return console.wall
 
 
+async def _holders(console: Console, numbers: list[str]) -> dict[str, str]:
+    """Number → whose phone it is: a person's code or a staff member's name. The wall has no real people on it."""
+    index = {console.database.keys.index(number): number for number in numbers}
+    b, c, staff = tables.beneficiary, tables.contact, tables.staff
+    people = sa.select(c.c.address_index, b.c.code).join(b, b.c.contact_id == c.c.id)
+    async with console.database.read() as connection:
+        found = (await connection.execute(people.where(c.c.address_index.in_(index)))).all()
+        own = sa.select(staff.c.phone_index, staff.c.name).where(staff.c.phone_index.in_(index))
+        found = [*found, *(await connection.execute(own)).all()]
+    return {index[bytes(row[0])]: row[1] for row in found}
+
+
 async def _phone(wall: PhoneWall, number: str) -> dict[str, Any]:
     lines = await wall.conversation(number)
     return {"number": number, "id": phone_id(number), "lines": list(lines)[-MOST_LINES:]}
@@ -45,7 +59,13 @@ async def wall_page(request: web.Request) -> web.StreamResponse:
     wanted = request.query.get("number", "")
     if _NUMBER.fullmatch(wanted) and wanted not in numbers:
         numbers = [wanted, *numbers[: MOST_PHONES - 1]]
-    return page(request, "phones.html", section="phones", phones=[await _phone(wall, number) for number in numbers])
+    return page(
+        request,
+        "phones.html",
+        section="phones",
+        phones=[await _phone(wall, number) for number in numbers],
+        holders=await _holders(console_of(request), numbers),
+    )
 
 
 @allow(ROLES)

@@ -38,7 +38,9 @@ def safe_contact(person: Any | None, contact: Any, zone: str, now: datetime) -> 
         if person.age_band != "adult":
             facts.append(Fact("must", f"{words.label(words.AGES, person.age_band)}: child-protection rules apply."))
         if person.safe_word:
-            facts.append(Fact("care", "Has a safe word. Hear it before you speak of anything (break the glass)."))
+            facts.append(
+                Fact("care", "Has a safe word. Hear it before you speak of anything. It is shown with the number.")
+            )
         if person.staff_gender:
             who = words.GENDERS.get(person.staff_gender, person.staff_gender)
             facts.append(Fact("care", f"Asked to speak with {who}."))
