@@ -1,4 +1,4 @@
-"""Outbound: claim → send → record against a fake Twilio, beside what the `twilio` package alone reaches in the same run."""
+"""Outbound: claim → send → record against a fake Twilio, beside what the `twilio` package alone reaches in one run."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Planning: everybody due in one weekly campaign becomes an outbox row. Time and memory of a process that does only this."""
+"""Planning: everybody due in one weekly campaign becomes an outbox row; time and memory of a process that only plans."""
 
 import asyncio
 import json
@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from bench.servers import prepare
 from content.pack import load_pack
-from scheduler.campaigns import plan_due
+from scheduler.campaigns import create, plan_due, start
+from scheduler.due import Plan
 from store import tables as t
 from store.database import Database, open_database, utc_now
 from store.secrets import KeyRing
@@ -26,12 +27,9 @@ _WEEK = timedelta(days=7)
 
 
 async def _start_campaign(database: Database) -> None:
-    from scheduler.campaigns import create, start
-    from scheduler.due import Plan
-
-    now = utc_now()
+    now, plan = utc_now(), Plan(kind="weekly")
     await create(
-        database, load_pack(), code="bench", name="Bench", checkin="weekly", plan=Plan(kind="weekly"), audience={}, now=now
+        database, load_pack(), code="bench", name="Bench", checkin="weekly", plan=plan, audience={}, now=now
     )  # fmt: skip
     await start(database, "bench", now)
 

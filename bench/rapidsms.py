@@ -116,12 +116,10 @@ def _wait(port: int) -> None:
 
 def measure(folder: Path, port: int, messages: int, connections: int, *, tuned: bool) -> load.Result:
     """Messages per second through RapidSMS, `connections` at a time. gunicorn's plain workers close each connection."""
+    forms = ({"From": number(i), "Body": TEXTS[i % len(TEXTS)]} for i in range(messages))
     requests = [
-        load.post(
-            f"127.0.0.1:{port}", "/in/",
-            urllib.parse.urlencode({"From": number(i), "Body": TEXTS[i % len(TEXTS)]}).encode(), {"Connection": "close"},
-        )
-        for i in range(messages)
-    ]  # fmt: skip
+        load.post(f"127.0.0.1:{port}", "/in/", urllib.parse.urlencode(form).encode(), {"Connection": "close"})
+        for form in forms
+    ]
     with serve(folder, port, tuned=tuned):
         return asyncio.run(load.run("127.0.0.1", port, requests, connections, reuse=False))
