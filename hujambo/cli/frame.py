@@ -1,5 +1,6 @@
 """What every command shares: settings, the open database, tables or JSON as answers, refusals as one line."""
 
+import argparse
 import asyncio
 import json
 import sys
@@ -8,8 +9,10 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
+
 from hujambo.settings import Settings, read_settings
-from store.database import Database, open_database
+from store.database import Database, open_database, signal
 
 DONE, FAULTS, REFUSED = 0, 1, 2
 T = TypeVar("T")
@@ -79,3 +82,34 @@ def _cell(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_cell(each) for each in value) or "-"
     return str(value)
+
+
+def command(commands: Any, name: str, help_text: str, run: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text)
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def minute(text: str) -> int:
+    hour, _, minute = text.partition(":")
+    if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+        raise argparse.ArgumentTypeError("expected HH:MM")
+    return int(hour) * 60 + int(minute)
+
+
+async def insert_new(database: Database, statement: Any, unique: str, refusal: str, *topics: str) -> None:
+    async with database.write() as connection:
+        statement = statement.on_conflict_do_nothing(index_elements=[unique]).returning(sa.literal(1))
+        if (await connection.execute(statement)).scalar() is None:
+            raise RefusedError(refusal)
+        signal(connection, *topics)
+
+
+async def rows(database: Database, query: Any) -> list[dict[str, Any]]:
+    async with database.read() as connection:
+        return [dict(row) for row in (await connection.execute(query)).mappings()]
