@@ -340,6 +340,26 @@ def test_a_document_names_no_command_that_does_not_exist(path: Path) -> None:
     assert unknown == []
 
 
+def _options(parser: argparse.ArgumentParser, words: list[str]) -> set[str]:
+    """All options along the path of subcommands that the words begin with."""
+    found = {option for action in parser._actions for option in action.option_strings}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) and words and words[0] in action.choices:
+            found |= _options(action.choices[words[0]], words[1:])
+    return found
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_gives_no_command_an_option_that_it_does_not_have(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    unknown = []
+    for line in re.findall(r"(?:^|`|bin/)hujambo ([a-z][^`\n]*)", text, re.MULTILINE):
+        words = line.split("#")[0].split()
+        known = _options(make_parser(), words)
+        unknown += [(line, word) for word in words if word.startswith("--") and word.split("=")[0] not in known]
+    assert unknown == []
+
+
 def test_the_documents_name_every_setting_and_no_other() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(HUJAMBO_[A-Z_]+)` \| (yes|no) \|(.*?)\|", text, re.MULTILINE)

@@ -11,6 +11,7 @@ from store.database import Database, open_database
 from store.rotation import recompute_indexes, rotate, sealed_columns
 from store.secrets import KeyRing, KeyRingError
 from tests.builders import a_beneficiary, a_channel, a_contact, a_number, a_site, a_staff_member
+from tests.conftest import NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,19 @@ async def test_what_an_old_key_sealed_is_readable_with_only_the_new_key_afterwar
     channel, site = await a_channel(database), await a_site(database)
     numbers = [a_number() for _ in range(5)]
     contacts = [await a_contact(database, channel, number) for number in numbers]
-    await a_beneficiary(database, site, contacts[0], safe_word="mango")
+    person_id = await a_beneficiary(database, site, contacts[0], safe_word="mango")
+    row = {
+        "id": database.new_id(),
+        "beneficiary_id": person_id,
+        "contact_id": contacts[0],
+        "checkin": "weekly",
+        "version": "1",
+        "state": "done",
+        "progress": {"answers": {"mood": "fine"}},
+        "opened_at": NOW,
+    }
+    async with database.write() as connection:
+        await connection.execute(sa.insert(tables.session), [row])
     await a_staff_member(database, email="a@example.org")
     report = await _report(beside)
     after = await open_database(database_url, rings.only_new)
@@ -63,6 +76,7 @@ async def test_what_an_old_key_sealed_is_readable_with_only_the_new_key_afterwar
     async with after.read() as connection:
         person = (await connection.execute(sa.select(tables.beneficiary))).one()
         staff = (await connection.execute(sa.select(tables.staff))).one()
+        progress = (await connection.execute(sa.select(tables.session.c.progress))).scalar_one()
     await after.close()
     assert report == {
         "channel.settings": (1, 0),
@@ -72,7 +86,9 @@ async def test_what_an_old_key_sealed_is_readable_with_only_the_new_key_afterwar
         "staff.name": (1, 0),
         "staff.phone": (1, 0),
         "staff.email": (1, 0),
+        "session.progress": (1, 0),
     }
+    assert progress == {"answers": {"mood": "fine"}}
     assert readable == numbers
     assert (person.name, person.safe_word, staff.name, staff.email) == (
         "Test Person",
