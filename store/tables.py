@@ -1,6 +1,6 @@
 """Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
 
-Personal text lives in few columns, all sealed: numbers and names (`contact`, `beneficiary`, `staff`), messages (`inbox`,
+Personal text lives in few columns, all sealed: numbers, names (`contact`, `beneficiary`, `staff`), messages (`inbox`,
 `outbox`), answers (`answer`, `session`), notes (`alert_event`, `follow_up`). Ids are assigned by the client
 (`Database.new_id`), so that rows of several tables can be written in one batch, except in the append-only journals,
 whose order is their id.
