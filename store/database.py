@@ -36,6 +36,9 @@ def utc_now() -> datetime:
 _WRITE = "hujambo_write"
 _TOPICS = "hujambo_topics"
 _NOTIFY_CHANNEL = "hujambo"
+# A process that is frozen in the middle of a transaction holds its locks: the others would wait for it for ever, and
+# with them every message of the same people, and the whole channel.
+_LET_GO = "-c idle_in_transaction_session_timeout=10s"
 
 
 class DatabaseSettingError(ValueError):
@@ -309,7 +312,15 @@ def create_engine(address: str, keys: KeyRing, *, pool_size: int = 8) -> AsyncEn
         )
         _set_up_sqlite(engine)
     else:
-        engine = create_async_engine(url, pool_size=pool_size, max_overflow=4, pool_pre_ping=False, pool_use_lifo=True)
+        given = url.query.get("options", "")
+        engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_pre_ping=False,
+            pool_use_lifo=True,
+            connect_args={"connect_timeout": 10, "options": f"{given} {_LET_GO}".strip()},
+        )
     setattr(engine.sync_engine.dialect, KEYS_ATTRIBUTE, keys)
     return engine
 

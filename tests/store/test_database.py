@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from store import tables
-from store.database import Database, Ids, signal
+from store.database import Database, Ids, open_database, signal
 from store.secrets import KeyRing, KeyRingError
 from tests.builders import a_channel, a_contact, rows
 
@@ -85,3 +85,16 @@ def test_a_value_moved_to_another_column_does_not_open(keys: KeyRing) -> None:
 def test_a_broken_key_ring_is_named(text: str, fault: str) -> None:
     with pytest.raises(KeyRingError, match=fault):
         KeyRing.parse(text)
+
+
+async def test_postgresql_ends_the_transaction_of_a_process_that_froze_in_it(postgres_url: str, keys: KeyRing) -> None:
+    database = await open_database(f"{postgres_url}{'&' if '?' in postgres_url else '?'}options=-c%20geqo=off", keys)
+    try:
+        async with database.read() as connection:
+            found = [
+                (await connection.execute(sa.text(f"SHOW {name}"))).scalar()
+                for name in ("idle_in_transaction_session_timeout", "geqo")
+            ]
+    finally:
+        await database.close()
+    assert found == ["10s", "off"]
