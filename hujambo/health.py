@@ -1,10 +1,10 @@
 """Alive, ready, and how much is waiting: what monitoring asks. Ids and counts only."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -14,10 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from store import tables as t
-from store.database import Database
+from store.database import Clock, Database
 
-if TYPE_CHECKING:
-    from hujambo.service import Service
+Broken = Callable[[], list[str]]
+Counts = Mapping[str, Mapping[str, int]]
 
 log = structlog.get_logger()
 
@@ -79,8 +79,11 @@ async def measure(database: Database, now: datetime) -> Waiting:
 class Health:
     """The three pages."""
 
-    def __init__(self, service: "Service") -> None:
-        self._service = service
+    def __init__(self, database: Database, clock: Clock, broken: Broken, counts: Counts) -> None:
+        self._database = database
+        self._clock = clock
+        self._broken = broken
+        self._counts = counts
 
     async def alive(self, request: web.Request) -> web.Response:  # noqa: ARG002  aiohttp's signature
         return web.Response(text="alive\n")
@@ -89,28 +92,28 @@ class Health:
         """200 while this process can do its work; 503 with the names of what it cannot do."""
         try:
             async with asyncio.timeout(_DATABASE_PATIENCE):
-                waiting = await measure(self._service.database, self._service.clock())
+                waiting = await measure(self._database, self._clock())
         except Exception as error:  # noqa: BLE001  whatever the driver raises, the answer is the same
             log.warning("not ready: the database does not answer", error=type(error).__name__)
             return web.json_response({"ready": False, "faults": ["database"]}, status=503)
-        faults = waiting.faults() + self._service.channels.broken()
+        faults = waiting.faults() + self._broken()
         return web.json_response(
             {"ready": not faults, "faults": faults, "late_seconds": waiting.late}, status=503 if faults else 200
         )
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        waiting = await measure(self._service.database, self._service.clock())
+        waiting = await measure(self._database, self._clock())
         registry = CollectorRegistry()
-        registry.register(_Figures(self._service, waiting))
+        registry.register(_Figures(waiting, self._counts))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class _Figures(Collector):
     """One scrape's figures, from the queues and from the counters of this process."""
 
-    def __init__(self, service: "Service", waiting: Waiting) -> None:
-        self._service = service
+    def __init__(self, waiting: Waiting, counts: Counts) -> None:
         self._waiting = waiting
+        self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
         late = GaugeMetricFamily("hujambo_late_seconds", "How late the oldest due work is", labels=["work"])
@@ -126,15 +129,16 @@ class _Figures(Collector):
             alerts.add_metric([level], number)
         yield alerts
         yield GaugeMetricFamily("hujambo_set_aside", "Messages whose turn failed", value=self._waiting.set_aside)
-        for name, counts in (("inbox", self._service.inbox.counts), ("outbox", self._service.outbox.counters)):
+        for name, counts in self._counts.items():
             counter = CounterMetricFamily(f"hujambo_{name}", f"What the {name} did in this process", labels=["what"])
             for what, number in sorted(counts.items()):
                 counter.add_metric([what], number)
             yield counter
 
 
-def add_health(app: web.Application, service: "Service") -> None:
-    health = Health(service)
+def add_health(app: web.Application, database: Database, clock: Clock, broken: Broken, counts: Counts) -> None:
+    """`broken` names the channels that cannot be opened; `counts` are this process's counters by the room's name."""
+    health = Health(database, clock, broken, counts)
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", health.metrics)

@@ -164,7 +164,8 @@ class Service:
 
     def _make_app(self) -> web.Application:
         app = web.Application()
-        add_health(app, self)
+        counts = {"inbox": self.inbox.counts, "outbox": self.outbox.counters}
+        add_health(app, self.database, self.clock, self.channels.broken, counts)
         if "web" in self.roles:
             add_routes(
                 app, self.channels.resolve, self.inbox.accept, self.outbox.receive,
@@ -174,6 +175,7 @@ class Service:
                 self.database, self.pack, self.clock, base_url=self.settings.public_url,
                 secure_cookies=self.settings.is_https, demo=self.wall,
                 text_in=self.wall.text if self.wall is not None else None,
+                proxies=self.settings.proxy_networks,
             )  # fmt: skip
             app.add_subapp("/console", console)
             app.router.add_get("/", _to_console)
