@@ -1,5 +1,6 @@
 """Logs as JSON lines on stderr: ids and counts. Whatever could be a person's is dropped before it is written."""
 
+import io
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -15,8 +16,20 @@ def _drop_personal(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
     return {key: value for key, value in event.items() if key not in _NEVER}
 
 
+class _Stderr(io.TextIOBase):
+    """Whatever stderr is at the moment: a logger keeps its stream for good, and stderr may have been replaced since."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def set_up_logs(level: str) -> None:
-    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s", force=True)
+    stderr = _Stderr()
+    logging.basicConfig(level=level.upper(), stream=stderr, format="%(levelname)s %(name)s", force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports each look at the database's shape
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -25,6 +38,6 @@ def set_up_logs(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stderr),
         cache_logger_on_first_use=True,
     )

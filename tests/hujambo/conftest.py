@@ -1,9 +1,11 @@
 """Services built by the one composition root, on both databases, with a clock moved by hand."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
 from hujambo.service import Service, build_service
@@ -12,6 +14,17 @@ from tests.conftest import KEYS, HandClock
 
 Build = Callable[..., Awaitable[Service]]
 Visit = Callable[[Service], Awaitable[TestClient[Any, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands that run in process set up the logs; the next test must find them as they were."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    structlog.reset_defaults()
 
 
 @pytest.fixture
