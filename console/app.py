@@ -1,5 +1,7 @@
 """The console as one aiohttp application, to be mounted at /console by hujambo.service."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from console import alerts, auth, campaigns, live, people, phones, security, tasks
@@ -7,6 +9,7 @@ from console.assets import Assets
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
 from console.permissions import public
+from console.proxies import Network
 from content.schema import Pack
 from store.database import Clock, Database
 
@@ -22,9 +25,10 @@ def make_console(
     secure_cookies: bool = True,
     demo: PhoneWall | None = None,
     text_in: TextIn | None = None,
+    proxies: Sequence[Network] = (),
 ) -> web.Application:
     """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones and `text_in`
-    what a text from one of them is handed to."""
+    what a text from one of them is handed to; `proxies` are those whose X-Forwarded-For is believed."""
     app = web.Application(middlewares=[security.errors, security.guard], client_max_size=_LARGEST_FORM)
     app[CONSOLE] = Console(
         database=database,
@@ -35,6 +39,7 @@ def make_console(
         assets=Assets(),
         wall=demo,
         text_in=text_in,
+        proxies=tuple(proxies),
     )
     set_up(app)
     app.on_response_prepare.append(security.add_headers)

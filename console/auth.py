@@ -16,6 +16,7 @@ from cases.staff import verify_password
 from console.context import BASE, CONSOLE, Console, Viewer, console_of, viewer_of
 from console.pages import page
 from console.permissions import ROLES, allow, public
+from console.proxies import visitor
 from store import tables
 
 ABSOLUTE = timedelta(hours=8)
@@ -122,6 +123,10 @@ def _safe_next(target: str) -> str:
     return target if is_ours else f"{BASE}/alerts"
 
 
+def _visitor(request: web.Request) -> str:
+    return visitor(request.remote, request.headers.getall("X-Forwarded-For", []), request.app[CONSOLE].proxies)
+
+
 @public
 async def login_page(request: web.Request) -> web.StreamResponse:
     return page(request, "login.html", next=request.query.get("next", ""), fault="", login="")
@@ -135,7 +140,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     password = str(form.get("password", ""))
     target = str(form.get("next", ""))
     now = console.clock()
-    account, address = f"account/{name}", f"address/{request.remote}"
+    account, address = f"account/{name}", f"address/{_visitor(request)}"
     if console.throttle.is_blocked(((account, _PER_ACCOUNT), (address, _PER_ADDRESS)), now):
         return _again(request, name, target, "Too many tries. Wait a quarter of an hour, or ask for help.", status=429)
     # Counted before the slow check: a hundred tries sent at once are a hundred tries.
@@ -143,7 +148,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     staff_id = await _check(console, name, password)
     if staff_id is None:
         return _again(request, name, target, "This name and password do not belong together.", status=403)
-    console.throttle.succeeded(account)
+    console.throttle.succeeded(account, address)
     token = await _open_session(console, staff_id)
     response = web.HTTPSeeOther(_safe_next(target))
     response.set_cookie(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from console.assets import Assets
+from console.proxies import Network
 from console.throttle import Throttle
 from content.schema import Pack
 from store.database import Clock, Database
@@ -39,6 +40,7 @@ class Console:
     assets: Assets
     wall: PhoneWall | None = None
     text_in: TextIn | None = None
+    proxies: tuple[Network, ...] = ()
     throttle: Throttle = field(default_factory=Throttle)
     # Each password check takes tens of megabytes and milliseconds: a few at a time, the rest wait.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

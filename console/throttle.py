@@ -23,8 +23,11 @@ class Throttle:
                 self._forget_old(now)
             self._failures.setdefault(key, deque(maxlen=100)).append(now)
 
-    def succeeded(self, key: str) -> None:
-        self._failures.pop(key, None)
+    def succeeded(self, account: str, address: str) -> None:
+        """A right password clears the account. The address gets its one try back: an office shares it."""
+        self._failures.pop(account, None)
+        if tries := self._failures.get(address):
+            tries.pop()
 
     def _recent(self, key: str, now: datetime) -> int:
         times = self._failures.get(key)

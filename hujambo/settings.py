@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from console.proxies import Network, read_proxies
 from store.database import DatabaseSettingError, async_url
 from store.secrets import KeyRing, KeyRingError
 
@@ -38,6 +39,9 @@ class Settings(BaseSettings):
     nlu: Literal["none"] = Field(default="none", description="Classifier beside the word lists; this version has none")
     host: str = Field(default="127.0.0.1", description="The address to listen on; a proxy stands before it")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on")
+    proxies: str = Field(
+        default="", description="Proxies whose X-Forwarded-For is believed, when log-ins are counted by address"
+    )
     log: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
 
     @classmethod
@@ -78,6 +82,16 @@ class Settings(BaseSettings):
         if value is not None and not value.is_dir():
             raise ValueError("no such folder")
         return value
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        read_proxies(value)
+        return value
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        return read_proxies(self.proxies)
 
     @property
     def key_ring(self) -> KeyRing:

@@ -9,13 +9,14 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from console.context import CONSOLE
 from content.pack import PackError
 from hujambo.service import ROLES, Service, build_service
 from hujambo.settings import SettingError, Settings, read_settings
 from store import tables as t
 from store.database import Database, signal
 from tests.builders import a_beneficiary, a_channel, a_contact, a_number, a_site, a_staff_member, on_rota, rows
-from tests.conftest import KEYS
+from tests.conftest import KEYS, HandClock
 from tests.hujambo.conftest import Build, Visit
 
 CRY = "i dont want to live"
@@ -231,3 +232,22 @@ async def test_it_refuses_to_start_with_faulty_content(
         ((pack / file).as_posix(), line)
     ]
     assert _tasks() == before
+
+
+async def test_behind_a_proxy_of_ours_wrong_passwords_count_for_who_typed_them(
+    settings: Settings, clock: HandClock, visit: Visit
+) -> None:
+    service = await build_service(settings.model_copy(update={"proxies": "127.0.0.1"}), clock=clock)
+    client = await visit(service)
+
+    async def guess(address: str, name: str) -> int:
+        headers = {"X-Forwarded-For": address, "Sec-Fetch-Site": "same-origin"}
+        async with client.post("/console/login", data={"login": name, "password": "x"}, headers=headers) as answer:
+            return answer.status
+
+    try:
+        (console,) = service.app._subapps
+        console[CONSOLE].throttle.failed(["address/203.0.113.9"] * 40, clock())
+        assert [await guess("203.0.113.9", "amina"), await guess("203.0.113.10", "amina")] == [429, 403]
+    finally:
+        await service.stop()

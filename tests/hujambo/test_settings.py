@@ -76,6 +76,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
             "must begin with https: messages and log-ins pass over it",
         ),
         ("HUJAMBO_CONTENT", "/no/such/folder", "no such folder"),
+        ("HUJAMBO_PROXIES", "127.0.0.1, proxy", "'proxy' is neither an address nor a network like 10.0.0.0/8"),
+        ("HUJAMBO_PROXIES", "10.0.0.1/8", "'10.0.0.1/8' is neither an address nor a network like 10.0.0.0/8"),
         ("HUJAMBO_NLU", "rasa", "this version reads with word lists alone; the only value is 'none'"),
         ("HUJAMBO_LOG", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
         ("HUJAMBO_PORT", "65536", "Input should be less than or equal to 65535"),
@@ -111,6 +113,7 @@ def test_every_variable_may_stand_in_a_file(name: str, tmp_path: Path) -> None:
         "HUJAMBO_NLU": "none",
         "HUJAMBO_HOST": "::1",
         "HUJAMBO_PORT": "9000",
+        "HUJAMBO_PROXIES": "10.0.0.7",
         "HUJAMBO_LOG": "error",
     }
     file = tmp_path / "value"
