@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bench.servers import HOST, running, service_variables, wait_for
 from bench.texts import TEXTS, number
@@ -225,7 +226,21 @@ async def build(database: Database, people: int, *, api_base: str, rate: float) 
             )
         )
         await connection.execute(sa.update(t.campaign).values(starts_at=now - timedelta(days=1)))
+        await _ask_before(connection, database, now - timedelta(days=7))
     return campaign_id
+
+
+async def _ask_before(connection: AsyncConnection, database: Database, at: datetime) -> None:
+    """Everybody has had a check-in before: nobody has to be told first what these messages are."""
+    people = (await connection.execute(sa.select(t.beneficiary.c.id, t.beneficiary.c.contact_id))).all()
+    past = [
+        {
+            "id": database.new_id(), "beneficiary_id": person_id, "contact_id": contact_id, "checkin": "weekly",
+            "version": "1", "state": "done", "progress": {"question": ""}, "opened_at": at, "ended_at": at,
+        }
+        for person_id, contact_id in people
+    ]  # fmt: skip
+    await database.insert_rows(connection, t.session, past)
 
 
 async def until(is_so: Any, seconds: float, every: float = 0.2) -> bool:
