@@ -3,17 +3,21 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from bot.checkin import open_checkin
 from bot.distress import Reader
 from bot.effects import (
     Assess,
+    ChangeLanguage,
     Effect,
     EndSession,
     Inbound,
     KeepProgress,
     Memory,
+    OptIn,
+    OptOut,
     Person,
     RaiseAlert,
     RaiseTask,
@@ -60,9 +64,24 @@ def _talk(args: argparse.Namespace) -> int:
                     current = effect.progress
                 case EndSession():
                     current = None
+            person = _after(person, effect)
             if args.explain and (said := explained(effect)):
                 print(f"    [{said}]")
     return DONE
+
+
+def _after(person: Person, effect: Effect) -> Person:
+    """What the next message meets: the terminal has no rows to keep it in."""
+    match effect:
+        case RaiseAlert():
+            return replace(person, has_open_alert=True)
+        case OptOut():
+            return replace(person, opted_out=True)
+        case OptIn():
+            return replace(person, opted_out=False)
+        case ChangeLanguage(language=language):
+            return replace(person, language=language)
+    return person
 
 
 def explained(effect: Effect) -> str:
