@@ -153,7 +153,9 @@ async def reply(request: web.Request) -> web.StreamResponse:
         )
         return await show(request, alert, status=422, faults={"confirm": fault}, typed={**typed, "text": text})
 
-    async def send(alert: Any, _: Mapping[str, str], now: datetime) -> None:
+    async def send(alert: Any, form: Mapping[str, str], now: datetime) -> None:
+        if form.get("take") == "yes":  # it went back to the queue while the answer was being written
+            await cases_alerts.take(console.database, alert.id, viewer.id, now)
         await cases_alerts.reply(
             console.database,
             console.pack,

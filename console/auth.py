@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit
 from cases.staff import verify_password
 from console.context import BASE, CONSOLE, Console, Viewer, console_of, viewer_of
+from console.kept import again, keep, kept, page_of
 from console.pages import page
 from console.permissions import ROLES, allow, public
 from console.proxies import visitor
@@ -109,12 +110,15 @@ async def is_alive(console: Console, viewer: Viewer) -> bool:
         return (await connection.execute(statement)).first() is not None
 
 
-def to_login(request: web.Request) -> web.StreamResponse:
-    """A page asks to log in and comes back; a live stream or a form is told so plainly."""
+async def to_login(request: web.Request) -> web.StreamResponse:
+    """A page asks to log in and comes back; a live stream is told so plainly; a form's text is not lost."""
     if request.path.endswith("/live"):
         return web.Response(status=401)
-    back = quote(request.path_qs, safe="") if request.method == "GET" else ""
-    raise web.HTTPSeeOther(f"{BASE}/login?next={back}" if back else f"{BASE}/login")
+    back = request.path_qs if request.method == "GET" else page_of(request.path)
+    fields = keep(request.path, await request.post()) if request.method == "POST" else {}
+    if fields:
+        return page(request, "login.html", status=403, next=back, fault="", login="", kept=fields)
+    raise web.HTTPSeeOther(f"{BASE}/login?next={quote(back, safe='')}" if back else f"{BASE}/login")
 
 
 def _safe_next(target: str) -> str:
@@ -129,7 +133,7 @@ def _visitor(request: web.Request) -> str:
 
 @public
 async def login_page(request: web.Request) -> web.StreamResponse:
-    return page(request, "login.html", next=request.query.get("next", ""), fault="", login="")
+    return page(request, "login.html", next=request.query.get("next", ""), fault="", login="", kept={})
 
 
 @public
@@ -138,27 +142,31 @@ async def login(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     name = str(form.get("login", "")).strip().lower()[:64]
     password = str(form.get("password", ""))
-    target = str(form.get("next", ""))
+    target, fields = str(form.get("next", "")), kept(form)
     now = console.clock()
     account, address = f"account/{name}", f"address/{_visitor(request)}"
+
+    def refuse(fault: str, status: int) -> web.Response:
+        return page(request, "login.html", status=status, next=target, fault=fault, login=name, kept=fields)
+
     if console.throttle.is_blocked(((account, _PER_ACCOUNT), (address, _PER_ADDRESS)), now):
-        return _again(request, name, target, "Too many tries. Wait a quarter of an hour, or ask for help.", status=429)
+        return refuse("Too many tries. Wait a quarter of an hour, or ask for help.", 429)
     # Counted before the slow check: a hundred tries sent at once are a hundred tries.
     console.throttle.failed((account, address), now)
     staff_id = await _check(console, name, password)
     if staff_id is None:
-        return _again(request, name, target, "This name and password do not belong together.", status=403)
+        return refuse("This name and password do not belong together.", 403)
     console.throttle.succeeded(account, address)
     token = await _open_session(console, staff_id)
-    response = web.HTTPSeeOther(_safe_next(target))
+    response = page(request, "kept.html", **again(fields)) if fields else _redirect(_safe_next(target))
     response.set_cookie(
         cookie_name(console), token, path="/", httponly=True, secure=console.secure_cookies, samesite="Lax"
     )
-    raise response
+    return response
 
 
-def _again(request: web.Request, login_name: str, target: str, fault: str, *, status: int) -> web.Response:
-    return page(request, "login.html", status=status, next=target, fault=fault, login=login_name)
+def _redirect(place: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": place})
 
 
 async def _check(console: Console, name: str, password: str) -> int | None:

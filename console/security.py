@@ -83,7 +83,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if roles is None:
         return await handler(request)
     if viewer is None:
-        return auth.to_login(request)
+        return await auth.to_login(request)
     if viewer.role not in roles:
         raise web.HTTPForbidden
     return await handler(request)

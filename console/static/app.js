@@ -155,15 +155,16 @@
   /* --- one alert: the parts marked data-part are fetched again; what somebody is typing stays --- */
   if (body.dataset.alert) {
     let waiting = null;
+    const isWritten = (part) => all("textarea, input", part).some((field) => field.value !== field.defaultValue);
     const refresh = async () => {
       waiting = null;
-      const answer = await fetch(body.dataset.alert, { headers: { "X-Refresh": "1" } });
-      if (!answer.ok || answer.redirected) { location.assign(body.dataset.alert); return; }
+      const answer = await fetch(body.dataset.alert, { headers: { "X-Refresh": "1" } }).catch(() => null);
+      if (!answer || answer.status >= 500) { waiting = setTimeout(refresh, 5000); return; } // away for a moment: what is typed stays
+      if (!answer.ok || answer.redirected) { if (!isWritten(document)) location.assign(body.dataset.alert); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of all("[data-part]")) {
         const other = $(`[data-part="${part.dataset.part}"]`, fresh);
-        const isTyping = part.contains(document.activeElement)
-          || all("textarea, input", part).some((field) => field.value !== field.defaultValue)
+        const isTyping = part.contains(document.activeElement) || isWritten(part)
           || all("select", part).some((field) => field.selectedIndex > 0);
         if (other && !(part.dataset.part === "acts" && isTyping) && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
       }

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from store import tables as t
-from tests.browser.conftest import Person, Windows, World
+from tests.browser.conftest import PASSWORD, Person, Windows, World
 from tests.builders import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -197,3 +197,30 @@ async def _until_planned(page: Page) -> None:
             return
         await page.wait_for_timeout(250)
     raise AssertionError("the campaign was started and nothing was planned")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_was_written_before_the_session_ended_can_still_be_sent_after_logging_in_again(
+    world: World, windows: Windows
+) -> None:
+    await world.text(world.person, "i dont want to live")
+    page = await windows.open("amina")
+    await page.locator("#queue a").click()
+    await page.get_by_role("button", name="Take this alert").click()
+    await page.locator("#text").fill("I read what you wrote.\nCan I call you now?")
+    world.clock.forward(minutes=61)
+    await page.locator("#reply").get_by_role("button", name="Send").click()
+    for password in ("a wrong password", PASSWORD):
+        await page.get_by_text("Log in: your text is kept here").wait_for()
+        await page.fill("#login", "amina")
+        await page.fill("#password", password)
+        await page.click("button.main")
+    await expect(page.locator("textarea")).to_have_value("I read what you wrote.\nCan I call you now?")
+    assert await rows(world.database, t.outbox, t.outbox.c.purpose == "staff_reply") == []
+    await page.get_by_role("button", name="Send it now").click()
+    # Meanwhile the alert went back to the queue, as nobody had tried to reach the person.
+    await expect(page.locator("#reply").get_by_role("alert")).to_contain_text("take it first")
+    await page.get_by_role("button", name="Take the alert and send").click()
+    await expect(page.locator(".talk")).to_contain_text("I read what you wrote. Can I call you now?")
+    (reply,) = await rows(world.database, t.outbox, t.outbox.c.purpose == "staff_reply")
+    assert reply.text == "I read what you wrote.\nCan I call you now?"

@@ -155,3 +155,36 @@ async def test_assets_are_kept_forever_under_an_address_that_changes_with_them(
     assert " style=" not in page
     assert "<script>" not in page
     assert " onclick=" not in page
+
+
+async def test_a_form_that_comes_after_the_session_leads_back_to_its_page_and_carries_only_what_was_written(
+    sqlite_database: Database, serve: Any
+) -> None:
+    browser = await serve(sqlite_database)
+    taken = await browser.post("/alerts/K7QF/take")
+    assert (taken.status, taken.headers["Location"]) == (303, "/console/login?next=/console/alerts/K7QF")
+    done = await browser.post("/tasks/5/done")
+    assert done.headers["Location"] == "/console/login?next=/console/tasks"
+    replied = await browser.post("/alerts/K7QF/reply", text='I am "here" <b>')
+    page = await replied.text()
+    assert replied.status == 403
+    assert 'name="kept" value="/console/alerts/K7QF/reply"' in page
+    assert 'name="kept-text" value="I am &#34;here&#34; &lt;b&gt;"' in page
+
+
+async def test_only_forms_of_ours_are_taken_up_after_logging_in(
+    sqlite_database: Database, serve: Any, hashed: str
+) -> None:
+    await a_staff_member(sqlite_database, login="amina", password=hashed)
+    browser = await serve(sqlite_database)
+    statuses = {}
+    for place in ("/console/alerts/K7QF/reply", "/console/logout", "https://evil.example/", "//evil", "/console/../x"):
+        form = {"kept": place, "kept-text": "hello"}
+        statuses[place] = (await browser.post("/login", login="amina", password="correct horse battery", **form)).status
+    assert statuses == {
+        "/console/alerts/K7QF/reply": 200,
+        "/console/logout": 303,
+        "https://evil.example/": 303,
+        "//evil": 303,
+        "/console/../x": 303,
+    }
