@@ -16,7 +16,7 @@ def _drop_personal(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
     return {key: value for key, value in event.items() if key not in _NEVER}
 
 
-class _Stderr(io.TextIOBase):
+class _Stderr(io.StringIO):
     """Whatever stderr is at the moment: a logger keeps its stream for good, and stderr may have been replaced since."""
 
     def write(self, text: str) -> int:
