@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import effects as fx
@@ -23,6 +24,8 @@ from scheduler.due import AllowedHours
 from store import tables as t
 from store.database import Database, signal
 from store.queue import PURPOSES, outgoing_row
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -359,6 +362,12 @@ class Changes:
 
     def _raise(self, subject: Subject, assessment: fx.Assessment, message: Message | None) -> None:
         self._assess(subject, assessment, message, alerts=True)
+        if not subject.site_id:
+            # A gateway was connected before there is any site: no ladder to climb, but the message must not be lost.
+            log.error("danger_without_site", contact_id=subject.contact_id, channel_id=subject.channel_id)
+            task = fx.RaiseTask("nobody_on_call", due_hours=0, once_per="message")
+            self._tasks.append(self._task(subject, task, message))
+            return
         subject.person = replace(subject.person, has_open_alert=True)
         self._dangers.append(
             Danger(
