@@ -118,11 +118,17 @@ class Windows:
             await context.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
+def find_chromium() -> str:
+    """Fails where there is none: an acceptance test that skips itself proves nothing."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
-        pytest.fail("The browser tests need Chromium: install it (on Debian: apt install chromium), or run `make test`")
+        pytest.fail("The browser tests need Chromium: run `make test`, or install it (on Debian: apt install chromium)")
+    return path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    path = find_chromium()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, headless=True, args=list(_ARGUMENTS))
         yield browser
