@@ -27,6 +27,7 @@ from store.groups import GroupWriter
 
 log = structlog.get_logger()
 _CONFLICTS = 3
+_GATHER = 0.003  # seconds: under load, for the next batch to fill; a lone message never waits
 _KNOWN = sa.select(t.inbox.c.provider_id).where(
     t.inbox.c.channel_id == sa.bindparam("channel"),
     t.inbox.c.provider_id.in_(sa.bindparam("chosen", expanding=True)),
@@ -61,7 +62,7 @@ class Inbox:
         self._reader = reader
         self._clock = clock
         self._base_url = base_url
-        self._group: GroupWriter[Arrival, bool] = GroupWriter(self._handle, most=most, is_shared_fault=is_unreachable)
+        self._group: GroupWriter[Arrival, bool] = GroupWriter(self._handle, most=most, gather=_GATHER, is_shared_fault=is_unreachable)
         self.counts = {"accepted": 0, "duplicate": 0, "set_aside": 0, "danger": 0}
 
     async def accept(self, channel_id: int, message: IncomingMessage, received_at: datetime | None = None) -> bool:

@@ -60,3 +60,22 @@ async def test_a_caller_that_hangs_up_does_not_undo_the_write() -> None:
         await caller
     await group.close()
     assert recorder.batches == [[7]]
+
+
+async def test_under_load_a_smaller_batch_waits_for_those_who_were_just_answered() -> None:
+    recorder = Recorder()
+    group = GroupWriter(recorder, gather=0.05)
+
+    async def caller(item: int) -> None:
+        await group.submit(item)
+        await group.submit(item + 10)
+
+    await asyncio.gather(*(caller(item) for item in range(4)))
+    assert recorder.batches == [[0, 1, 2, 3], [10, 11, 12, 13]]
+
+
+async def test_a_lone_item_is_written_at_once() -> None:
+    recorder = Recorder()
+    group = GroupWriter(recorder, gather=3600)
+    assert await asyncio.wait_for(group.submit(1), 5) == 10
+    assert await asyncio.wait_for(group.submit(2), 5) == 20
