@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from store import tables as t
 from tests.browser.conftest import Windows, World
@@ -130,3 +130,43 @@ async def _close(page: Page, outcome: str) -> None:
     await page.locator("#outcome").select_option(outcome)
     await page.locator("#close-note").fill("Talked for a while, she is with her sister tonight.")
     await page.get_by_role("button", name="Close the alert").click()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_takes_it_shows_on_a_colleagues_open_page_and_his_half_written_note_stays(
+    world: World, windows: Windows
+) -> None:
+    await world.text(world.person, CRY)
+    pages = [await windows.open(login) for login in ("amina", "joseph")]
+    for page in pages:
+        await page.locator("#queue a").click()
+        await expect(page.get_by_role("button", name="Take this alert")).to_be_visible()
+    amina, joseph = pages
+    await joseph.get_by_text("Add a note").click()
+    await joseph.get_by_label("For colleagues; never sent").fill("His brother says")
+
+    # The service is away for a moment when the change is fetched: nothing is lost, and it is fetched again.
+    refusals = await _refuse_once(joseph)
+    await amina.get_by_role("button", name="Take this alert").click()
+    await expect(joseph.locator(".top")).to_contain_text("Amina Yusuf", timeout=10_000)
+    assert len(refusals) == 1
+    await expect(joseph.get_by_role("button", name="Take this alert")).to_have_count(0)
+    await expect(joseph.get_by_label("For colleagues; never sent")).to_have_value("His brother says")
+    await joseph.get_by_role("button", name="Save the note").click()
+    await expect(amina.locator("[data-part=story]")).to_contain_text("His brother says")
+    windows.complaints = [one for one in windows.complaints if "status of 503" not in one]
+
+
+async def _refuse_once(page: Page) -> list[str]:
+    """The next time the page fetches itself it gets a 503: the addresses that were refused."""
+    refused: list[str] = []
+
+    async def answer(route: Route) -> None:
+        if "x-refresh" not in route.request.headers or refused:
+            await route.continue_()
+            return
+        refused.append(route.request.url)
+        await route.fulfill(status=503, body="")
+
+    await page.route("**/console/alerts/*", answer)
+    return refused
