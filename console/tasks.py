@@ -23,10 +23,10 @@ async def tasks_page(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
     async with console.database.read() as connection:
         rows = await _open_tasks(connection, viewer)
-        messages = await _last_messages(connection, viewer, rows)
+        messages = await _messages(connection, viewer, rows)
     if messages:
         async with console.database.write() as connection:
-            subject = {"tasks": sorted(row.id for row in rows if row.contact_id in messages)}
+            subject = {"tasks": sorted(messages)}
             await audit.record(
                 connection, console.database, viewer.id, "tasks.viewed", "tasks", subject, now_of(request)
             )
@@ -52,6 +52,7 @@ async def _open_tasks(connection: AsyncConnection, viewer: Viewer) -> Sequence[A
             f.c.due_at,
             f.c.created_at,
             f.c.contact_id,
+            f.c.inbox_id,
             f.c.beneficiary_id,
             site.c.name.label("site"),
             sa.func.coalesce(site.c.time_zone, "UTC").label("zone"),
@@ -73,20 +74,17 @@ _TO_READ = frozenset(
 )
 
 
-async def _last_messages(connection: AsyncConnection, viewer: Viewer, rows: Sequence[Any]) -> dict[int, str]:
-    """Contact → its newest message, for tasks that are about reading one and viewers who may."""
-    contacts = {row.contact_id for row in rows if row.kind in _TO_READ and row.contact_id is not None}
-    if viewer.role not in READERS or not contacts:
+async def _messages(connection: AsyncConnection, viewer: Viewer, rows: Sequence[Any]) -> dict[int, str]:
+    """Task → the message it is about, for viewers who may read it."""
+    wanted = {row.inbox_id for row in rows if row.kind in _TO_READ and row.inbox_id is not None}
+    if viewer.role not in READERS or not wanted:
         return {}
     m = tables.inbox
-    newest = (
-        sa.select(m.c.contact_id, sa.func.max(m.c.id).label("id"))
-        .where(m.c.contact_id.in_(contacts), sees_message(viewer, m.c.id))
-        .group_by(m.c.contact_id)
-        .subquery()
+    found = await connection.execute(
+        sa.select(m.c.id, m.c.text).where(m.c.id.in_(wanted), sees_message(viewer, m.c.id))
     )
-    statement = sa.select(m.c.contact_id, m.c.text).join(newest, newest.c.id == m.c.id)
-    return {row.contact_id: row.text for row in await connection.execute(statement)}
+    texts = {row.id: row.text for row in found}
+    return {row.id: texts[row.inbox_id] for row in rows if row.inbox_id in texts}
 
 
 @allow(ROLES)

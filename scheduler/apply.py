@@ -396,6 +396,7 @@ class Changes:
             "contact_id": subject.contact_id,
             "beneficiary_id": subject.beneficiary_id,
             "site_id": subject.site_id or None,
+            "inbox_id": message.id if message is not None else None,
             "kind": effect.kind,
             "state": "open",
             "created_at": self._now,

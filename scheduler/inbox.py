@@ -62,7 +62,9 @@ class Inbox:
         self._reader = reader
         self._clock = clock
         self._base_url = base_url
-        self._group: GroupWriter[Arrival, bool] = GroupWriter(self._handle, most=most, gather=_GATHER, is_shared_fault=is_unreachable)
+        self._group: GroupWriter[Arrival, bool] = GroupWriter(
+            self._handle, most=most, gather=_GATHER, is_shared_fault=is_unreachable
+        )
         self.counts = {"accepted": 0, "duplicate": 0, "set_aside": 0, "danger": 0}
 
     async def accept(self, channel_id: int, message: IncomingMessage, received_at: datetime | None = None) -> bool:

@@ -463,6 +463,7 @@ follow_up = Table(
     _ref("alert_id", "alert"),
     _ref("site_id", "site"),
     _ref("staff_id", "staff"),
+    _ref("inbox_id", "inbox"),  # the message that the task is about
     Column("kind", String(24), nullable=False),
     Column("note", Sealed("follow_up.note")),
     Column("state", String(16), nullable=False),  # open · done

@@ -156,9 +156,15 @@ _POSTPONE = (
 )
 
 
-async def is_any_due(connection: AsyncConnection, channel_id: int, now: datetime) -> bool:
+def is_urgent(purpose: str) -> bool:
+    """Whether somebody in danger, or staff who are to help, wait for it."""
+    return PURPOSES[purpose].priority <= _URGENT
+
+
+async def is_any_due(connection: AsyncConnection, channel_id: int, now: datetime, *, only_urgent: bool = False) -> bool:
     """A look without a lock: a claim that finds nothing still costs a commit."""
-    given = {"channel": channel_id, "now": now, "most": 1, "least_urgent": _LEAST_URGENT}
+    least = _URGENT if only_urgent else _LEAST_URGENT
+    given = {"channel": channel_id, "now": now, "most": 1, "least_urgent": least}
     return bool((await connection.execute(_ANY_DUE, given)).scalar())
 
 
@@ -172,6 +178,7 @@ async def claim(
     now: datetime,
     lease: timedelta,
     most: int,
+    only_urgent: bool = False,
 ) -> Batch:
     """Take up to `most` due rows of the channel, as many as its rate allows; the others of the batch are settled."""
     channel = (await connection.execute(_LOCK, {"channel": channel_id})).one_or_none()
@@ -189,7 +196,7 @@ async def claim(
         "channel": channel_id,
         "now": now,
         "most": looked_at,
-        "least_urgent": _URGENT if is_paused else _LEAST_URGENT,
+        "least_urgent": _URGENT if is_paused or only_urgent else _LEAST_URGENT,
     }
     rows = (await connection.execute(statement, given)).all()
     if is_paused and not rows:

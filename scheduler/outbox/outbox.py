@@ -12,7 +12,7 @@ import structlog
 from channels.base import OUTCOMES, Channel, Outgoing, Receipt, SendResult
 from content.schema import Pack
 from scheduler.outbox import settle
-from scheduler.outbox.claim import Batch, Claimed, claim, is_any_due
+from scheduler.outbox.claim import Batch, Claimed, claim, is_any_due, is_urgent
 from scheduler.outbox.pace import LocalPace
 from scheduler.outbox.receipts import Arrived, apply, take_early
 from scheduler.outbox.record import ASK_AFTER, Ended, record
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 _LOOK_EVERY = 1.0  # seconds; a signal wakes the channels sooner
 _GATHER = 0.02  # seconds in which results come together for one commit: a commit each would cost half a core
 _SPARE = timedelta(seconds=1)
+_URGENT_ROOM = 16  # messages for people in danger that are claimed beyond what the gateway can take at the moment
 
 
 class Outbox:
@@ -112,42 +113,40 @@ class Outbox:
             try:
                 while not stop.is_set() and channel_id in self._channels():
                     woken.clear()
+                    lane.room.clear()
                     room = self._concurrency + self._batch - lane.outstanding
-                    batch = Batch(wait=_LOOK_EVERY)
-                    if room >= min(self._batch, self._concurrency):
-                        batch = await self._try_claim(channel_id, min(room, self._batch))
-                        lane.add(batch)
-                        if batch.handled and not batch.wait:
-                            continue
-                        await _first(
-                            min(batch.wait or _LOOK_EVERY, _LOOK_EVERY), stop, *([] if batch.wait else [woken])
-                        )
-                    else:
-                        lane.room.clear()
-                        await _first(_LOOK_EVERY, stop, lane.room)
+                    is_full = room < min(self._batch, self._concurrency)
+                    # A slow gateway fills the lane; nobody in danger waits behind the traffic in it.
+                    most = _URGENT_ROOM if is_full else min(room, self._batch)
+                    batch = await self._try_claim(channel_id, most, only_urgent=is_full)
+                    lane.add(batch)
+                    if batch.handled and not batch.wait:
+                        continue
+                    events = [] if batch.wait else [woken, lane.room] if is_full else [woken]
+                    await _first(min(batch.wait or _LOOK_EVERY, _LOOK_EVERY), stop, *events)
             finally:
                 await lane.finish()
 
-    async def _try_claim(self, channel_id: int, most: int) -> Batch:
+    async def _try_claim(self, channel_id: int, most: int, *, only_urgent: bool = False) -> Batch:
         try:
-            return await self._claim(channel_id, most)
+            return await self._claim(channel_id, most, only_urgent=only_urgent)
         except Exception as error:  # noqa: BLE001  a claim that failed claimed nothing; the lane must live
             log.warning("claim_failed", channel_id=channel_id, error=type(error).__name__)
             return Batch(wait=_LOOK_EVERY)
 
     # --- claim, send, record ---
 
-    async def _claim(self, channel_id: int, most: int) -> Batch:
+    async def _claim(self, channel_id: int, most: int, *, only_urgent: bool = False) -> Batch:
         now = self._clock()
         async with self._database.read() as connection:
-            if not await is_any_due(connection, channel_id, now):
+            if not await is_any_due(connection, channel_id, now, only_urgent=only_urgent):
                 return Batch()
         for _ in range(3):
             try:
                 async with self._database.write() as connection:
                     batch = await claim(
                         connection, self._database, self._pack, channel_id,
-                        owner=self._owner, now=now, lease=self._lease, most=most,
+                        owner=self._owner, now=now, lease=self._lease, most=most, only_urgent=only_urgent,
                     )  # fmt: skip
             except sa.exc.DBAPIError as error:
                 if not is_conflict(error):
@@ -266,7 +265,7 @@ class _Lane:
         self.room = asyncio.Event()
 
     def add(self, batch: Batch) -> None:
-        self._waiting.extend(self._outbox._timed(batch))  # noqa: SLF001  one room, two halves
+        self._queue_up(self._outbox._timed(batch))  # noqa: SLF001  one room, two halves
         self.outstanding += len(batch.messages)
         # A worker that has just run dry is done before its callback says so.
         busy = sum(not worker.done() for worker in self._workers)
@@ -275,6 +274,15 @@ class _Lane:
             task = asyncio.create_task(work)
             self._workers.add(task)
             task.add_done_callback(self._workers.discard)
+
+    def _queue_up(self, new: "deque[tuple[Claimed, float]]") -> None:
+        """Urgent messages go to the head. They take the slots of those they overtake: the pace stays as it is."""
+        together = [*self._waiting, *new]
+        if self._waiting and any(is_urgent(message.purpose) for message, _ in new):
+            messages = sorted((message for message, _ in together), key=lambda one: not is_urgent(one.purpose))
+            together = list(zip(messages, sorted(at for _, at in together), strict=True))
+        self._waiting.clear()
+        self._waiting.extend(together)
 
     def _on_ended(self, ended: Ended) -> None:
         self._ended.append(ended)

@@ -122,3 +122,22 @@ def test_a_wellbeing_picture_stays_inside_its_frame_and_knows_the_usual() -> Non
     chart = wellbeing.draw("How are you?", [(NOW, 3), (NOW.replace(hour=12), 9), (NOW.replace(hour=15), 4)], (0, 10))
     assert [(round(p.x), round(p.y)) for p in chart.points] == [(26, 95), (280, 36), (534, 85)]
     assert (chart.usual, chart.says) == (4, "3 answers, usually 4, last 4")
+
+
+async def test_a_task_shows_the_message_it_is_about_and_not_a_later_one(
+    database: Database, log_in: Any, clock: HandClock
+) -> None:
+    site = await a_site(database)
+    contact = await a_contact(database, channel := await a_channel(database))
+    await a_beneficiary(database, site, contact)
+    texts = {"msg about the goat": database.new_id(), "a later word": database.new_id()}
+    async with database.write() as connection:
+        await connection.execute(sa.insert(tables.inbox), [
+            {"id": number, "channel_id": channel, "provider_id": text[:8], "contact_id": contact, "text": text,
+             "received_at": clock(), "state": "handled"} for text, number in texts.items()
+        ])  # fmt: skip
+    await _task(database, site, clock, kind="read_message", contact_id=contact, inbox_id=texts["msg about the goat"])
+    browser = await log_in(database, site_ids=[site])
+    page = await browser.text("/tasks")
+    assert "msg about the goat" in page
+    assert "a later word" not in page
