@@ -26,7 +26,7 @@ log = structlog.get_logger()
 _LOOK_EVERY = 1.0  # seconds; a signal wakes the channels sooner
 _GATHER = 0.02  # seconds in which results come together for one commit: a commit each would cost half a core
 _SPARE = timedelta(seconds=1)
-_URGENT_ROOM = 16  # messages for people in danger that are claimed beyond what the gateway can take at the moment
+_URGENT_ROOM = 64  # messages for people in danger that are claimed beyond what the gateway can take at the moment
 
 
 class Outbox:
@@ -117,8 +117,10 @@ class Outbox:
                     room = self._concurrency + self._batch - lane.outstanding
                     is_full = room < min(self._batch, self._concurrency)
                     # A slow gateway fills the lane; nobody in danger waits behind the traffic in it.
-                    most = _URGENT_ROOM if is_full else min(room, self._batch)
-                    batch = await self._try_claim(channel_id, most, only_urgent=is_full)
+                    most = min(room + _URGENT_ROOM if is_full else room, self._batch)
+                    batch = Batch()
+                    if most > 0:
+                        batch = await self._try_claim(channel_id, most, only_urgent=is_full)
                     lane.add(batch)
                     if batch.handled and not batch.wait:
                         continue

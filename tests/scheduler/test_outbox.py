@@ -14,10 +14,11 @@ from content.pack import load_pack
 from scheduler.outbox import Outbox
 from scheduler.outbox.claim import claim
 from store import tables as t
-from store.database import Database
+from store.database import Database, signal
 from store.queue import outgoing_row
 from tests.builders import a_beneficiary, a_channel, a_contact, a_site, a_staff_member, rows
 from tests.conftest import NOW, HandClock
+from tests.faults.programme import until
 
 PACK = load_pack()
 
@@ -470,3 +471,44 @@ async def test_an_earlier_attempt_that_failed_is_not_taken_for_the_one_nobody_kn
     await world.outbox.settle()
     await world.outbox.step()
     assert (await world.state(number), world.gateway.ids) == (("sent", "accepted"), [number] * 3)
+
+
+async def test_a_cry_for_help_does_not_wait_behind_what_a_slow_gateway_has_not_taken_yet(world: World) -> None:
+    outbox = Outbox(world.database, PACK, {world.channel: world.gateway}, world.clock, "me", concurrency=2, batch=10)
+    numbers = [await world.queue(contact_id=await a_contact(world.database, world.channel)) for _ in range(40)]
+    under_way, answered, stop = asyncio.Semaphore(0), asyncio.Semaphore(0), asyncio.Event()
+
+    async def hold(_message: Outgoing) -> None:
+        under_way.release()
+        await answered.acquire()
+
+    world.gateway.before = hold
+    running = asyncio.create_task(outbox.run(stop))
+    for _ in range(2):
+        await asyncio.wait_for(under_way.acquire(), 20)
+
+    async def is_full() -> bool:
+        return len(await rows(world.database, t.outbox, t.outbox.c.state == "sending")) == 12
+
+    assert await until(is_full, 20, every=0.01)
+    async with world.database.write() as connection:
+        row = outgoing_row(
+            message_id=(crisis := world.database.new_id()), purpose="crisis", channel_id=world.channel, now=NOW,
+            text="we are here", contact_id=world.contact,
+        )  # fmt: skip
+        await connection.execute(sa.insert(t.outbox), [row])
+        signal(connection, "outbox")
+
+    async def is_claimed() -> bool:
+        return await world.state(crisis) == ("sending", None)
+
+    assert await until(is_claimed, 20, every=0.01)
+    for _ in range(4):
+        answered.release()
+    for _ in range(3):
+        await asyncio.wait_for(under_way.acquire(), 20)
+    assert crisis in world.gateway.ids[:4]
+    stop.set()
+    for _ in numbers:
+        answered.release()
+    await running
