@@ -234,18 +234,49 @@ async def test_reports_about_staff_are_no_ones_but_the_focal_points(world: World
     assert (await world.alert()).owner_id == focal
 
 
-async def test_an_alert_that_becomes_a_report_about_staff_leaves_its_owner_for_the_focal_points(
-    world: World,
-) -> None:
-    focal = await a_staff_member(world.database, role="focal_point")
-    alert_id = await opened(world, Level.ELEVATED)
-    await alerts.take(world.database, alert_id, world.first, NOW)
+async def test_a_report_about_staff_by_somebody_in_danger_is_an_alert_of_its_own(world: World) -> None:
+    db = world.database
+    focal = await a_staff_member(db, role="focal_point")
+    danger = await opened(world)
+    await alerts.take(db, danger, world.first, NOW)
     told = len(await world.told())
-    await world.raise_(world.danger(Level.HIGH, route="misconduct"), now=NOW + MINUTE)
-    alert = await world.alert()
-    assert (alert.state, alert.owner_id, alert.route, alert.due_at) == ("open", None, "misconduct", NOW + 16 * MINUTE)
+    report = (await world.raise_(world.danger(Level.IMMINENT, route="misconduct"), now=NOW + MINUTE))[world.contact]
     assert await world.told(told) == [focal]
-    await alerts.take(world.database, alert_id, focal, NOW + MINUTE)
+    again = await world.raise_(world.danger(Level.ELEVATED, route="distress"), now=NOW + MINUTE)
+    assert again == {world.contact: danger}
+    a = {alert.id: alert for alert in await rows(db, tables.alert)}
+    assert {n: (x.is_report, x.route, x.level, x.state, x.owner_id, x.messages) for n, x in a.items()} == {
+        danger: (False, "self_harm", Level.HIGH, "taken", world.first, 2),
+        report: (True, "misconduct", Level.IMMINENT, "open", None, 1),
+    }
+    events = await rows(db, tables.alert_event, tables.alert_event.c.alert_id == danger)
+    assert {event.data.get("route") for event in events} == {None, "self_harm", "distress"}
+
+
+async def test_closing_a_report_leaves_the_persons_other_alert_and_its_talk_alone(world: World) -> None:
+    db = world.database
+    focal = await a_staff_member(db, role="focal_point")
+    danger = await opened(world)
+    await alerts.take(db, danger, world.first, NOW)
+    await alerts.reply(db, PACK, danger, world.first, "Hello", NOW)
+    report = (await world.raise_(world.danger(route="misconduct")))[world.contact]
+    await alerts.take(db, report, focal, NOW)
+    code = {alert.id: alert.code for alert in await rows(db, tables.alert)}
+    for alert_id, who, role, other in (
+        (report, focal, "focal_point", danger),
+        (danger, world.first, "psychosocial", report),
+    ):
+        assert "Name the other" in await refused(
+            alerts.close(db, alert_id, who, "DUPLICATE_OF", "", role, NOW, duplicate_of=code[other])
+        )
+    await alerts.close(db, report, focal, "TEST_OR_JOKE", "", "focal_point", NOW)
+    states = {alert.id: (alert.state, alert.owner_id) for alert in await rows(db, tables.alert)}
+    assert states == {danger: ("taken", world.first), report: ("closed", focal)}
+    (contact,) = await rows(db, tables.contact)
+    assert contact.held_until is not None
+    await alerts.close(db, danger, world.first, "FALSE_ALARM_MISREAD", "", "psychosocial", NOW)
+    (contact,) = await rows(db, tables.contact)
+    assert contact.held_until is None
 
 
 async def test_disabled_staff_and_staff_of_other_sites_are_refused(world: World) -> None:

@@ -48,7 +48,8 @@ class World:
 
     async def raise_(self, *dangers: Danger, now: Any = NOW, base_url: str = "") -> dict[int, int]:
         async with self.database.write() as connection:
-            return await open_or_join(self.database, connection, dangers, now, base_url=base_url)
+            opened = await open_or_join(self.database, connection, dangers, now, base_url=base_url)
+        return {contact_id: alert_id for (contact_id, _), alert_id in opened.items()}
 
     async def alert(self) -> Any:
         (alert,) = await rows(self.database, tables.alert)

@@ -138,7 +138,7 @@ async def an_alert(
         at=now,
     )
     async with database.write() as connection:
-        return (await open_or_join(database, connection, [danger], now))[contact_id]
+        return (await open_or_join(database, connection, [danger], now))[danger.key]
 
 
 def visible(html: str) -> str:

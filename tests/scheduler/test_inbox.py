@@ -13,6 +13,7 @@ from bot.effects import Assessment
 from channels.base import IncomingMessage
 from content.pack import load_pack
 from content.schema import Pack
+from scheduler.apply import load_subjects
 from scheduler.inbox import Inbox
 from store import tables as t
 from store.database import Database, is_unreachable
@@ -117,6 +118,43 @@ async def test_a_cry_for_help_opens_one_alert_with_its_reasons_and_tells_the_off
     queued = await rows(database, t.outbox, order=t.outbox.c.purpose)
     assert [row.purpose for row in queued] == ["crisis", "staff_alert"]
     assert "live" not in queued[1].text.replace("alive", "")
+
+
+async def test_a_report_about_staff_by_somebody_in_danger_goes_to_the_focal_point_and_to_nobody_else(
+    database: Database, inbox: Inbox, pack: Pack, clock: HandClock
+) -> None:
+    channel_id, contact_id, number, _ = await a_person(database)
+    focal = await a_staff_member(database, role="focal_point")
+    for text in ("i dont want to live", "your officer asked me for sex", "i want to die"):
+        await inbox.accept(channel_id, said(number, text))
+        clock.forward(minutes=3)
+    danger, report = await rows(database, t.alert, order=t.alert.c.is_report)
+    assert [(a.route, a.is_report, a.messages) for a in (danger, report)] == [
+        ("self_harm", False, 2), ("misconduct", True, 1),
+    ]  # fmt: skip
+    assessed = {(a.route, a.alert_id) for a in await rows(database, t.assessment)}
+    assert assessed == {("self_harm", danger.id), ("misconduct", report.id)}
+    sent = await rows(database, t.outbox, t.outbox.c.purpose == "staff_alert")
+    assert [row.alert_id for row in sent if row.staff_id == focal] == [report.id]
+    assert {row.alert_id for row in sent if row.staff_id != focal} == {danger.id}
+    answers = await rows(database, t.outbox, t.outbox.c.purpose == "crisis")
+    assert {row.alert_id for row in answers} == {danger.id, report.id}
+    async with database.read() as connection:
+        (subject,) = (await load_subjects(connection, database, pack, clock(), contact_ids=[contact_id])).values()
+    assert (subject.alert_id, subject.report_id, subject.person.has_open_alert) == (danger.id, report.id, True)
+
+
+async def test_stop_from_somebody_who_only_reported_staff_is_the_focal_points_to_ask_about(
+    database: Database, inbox: Inbox, clock: HandClock
+) -> None:
+    channel_id, _, number, _ = await a_person(database)
+    await a_staff_member(database, role="focal_point")
+    await inbox.accept(channel_id, said(number, "your officer asked me for sex"))
+    (report,) = await rows(database, t.alert)
+    clock.forward(minutes=3)
+    await inbox.accept(channel_id, said(number, "STOP"))
+    tasks = await rows(database, t.follow_up, t.follow_up.c.kind == "stop_in_alert")
+    assert [(task.alert_id, task.site_id) for task in tasks] == [(report.id, None)]
 
 
 async def test_the_same_message_delivered_again_changes_nothing(database: Database, inbox: Inbox) -> None:
