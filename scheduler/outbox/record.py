@@ -15,8 +15,10 @@ from scheduler.outbox.losses import Loss, lose
 from scheduler.retry import Next, after_send
 from store import tables as t
 from store.database import Database
+from store.queue import PURPOSES
 
 ASK_AFTER = timedelta(seconds=60)  # a gateway's own list lags behind what it accepted
+ASK_SOON = timedelta(seconds=10)  # where a double is better than silence, silence must not last
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,11 @@ async def record(
 
 def _later(following: Next, one: Ended, ask_after: timedelta) -> dict[str, Any]:
     is_uncertain = following.state == "uncertain"
+    soon = PURPOSES[one.message.purpose].resend_uncertain
     return {
         "becomes": following.state,
         "due": following.due_at or one.at,
-        "ask": one.at + ask_after if is_uncertain else None,
+        "ask": one.at + (min(ask_after, ASK_SOON) if soon else ask_after) if is_uncertain else None,
     }
 
 

@@ -11,7 +11,7 @@ import structlog
 from channels.base import Channel, Found
 from scheduler.outbox.losses import Loss, lose
 from scheduler.outbox.receipts import take_early
-from scheduler.outbox.record import ASK_AFTER
+from scheduler.outbox.record import ASK_AFTER, ASK_SOON
 from scheduler.retry import OWN_OUTCOMES, after_uncertainty
 from store import tables as t
 from store.database import Database, signal
@@ -35,6 +35,8 @@ async def expire_leases(database: Database, now: datetime, ask_after: timedelta 
             return 0
     if database.kind == "postgresql":
         chosen = chosen.with_for_update(skip_locked=True)
+    is_sent_again = o.c.purpose.in_([name for name, purpose in PURPOSES.items() if purpose.resend_uncertain])
+    soon, later = (sa.literal(now + wait, t.Instant) for wait in (min(ask_after, ASK_SOON), ask_after))
     async with database.write() as connection:
         ids = (await connection.execute(chosen)).scalars().all()
         if not ids:
@@ -42,7 +44,7 @@ async def expire_leases(database: Database, now: datetime, ask_after: timedelta 
         changed = await connection.execute(
             sa.update(o)
             .where(o.c.id.in_(ids), o.c.state == "sending", o.c.lease_until < now)
-            .values(state="uncertain", lease_until=now + ask_after)
+            .values(state="uncertain", lease_until=sa.case((is_sent_again, soon), else_=later))
         )
         return changed.rowcount
 

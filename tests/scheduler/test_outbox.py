@@ -512,3 +512,18 @@ async def test_a_cry_for_help_does_not_wait_behind_what_a_slow_gateway_has_not_t
     for _ in numbers:
         answered.release()
     await running
+
+
+@pytest.mark.parametrize("how", ["its worker died", "the gateway did not answer"])
+async def test_where_a_double_is_better_than_silence_the_silence_is_short(world: World, how: str) -> None:
+    crisis, reply = await world.queue("crisis"), await world.queue("reply")
+    if how == "its worker died":
+        await world.outbox._claim(world.channel, 10)
+        world.clock.forward(seconds=31)
+        await world.another().settle()
+    else:
+        world.gateway.endings = [SendResult(OUTCOMES["timeout"])] * 2
+        await world.outbox.step()
+    world.clock.forward(seconds=11)
+    await world.another().settle()
+    assert ((await world.row(crisis)).state, (await world.row(reply)).state) == ("queued", "uncertain")
