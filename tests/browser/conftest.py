@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from cases.staff import hash_password
 from hujambo.service import Service, build_service
@@ -29,6 +29,8 @@ _ARGUMENTS = (
     "--disable-sync",
     "--disable-quic",
 )
+
+expect.set_options(timeout=15_000)  # how long a busy machine may take; what must be fast is measured by itself
 
 
 class RunningClock:
