@@ -1,7 +1,7 @@
 """Alerts: opened or joined in the transaction of the message that caused them. (Their later life: ladder, handling.)"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,9 @@ from store.database import Database, signal
 
 _OWNER_TOLD_EVERY = timedelta(minutes=2)
 _ROUNDS = 5
+# (contact, is it a report about staff): a person has at most one unclosed alert of each, and they never touch. Those
+# who look after the person may be those the report is about.
+Key = tuple[int, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Danger:
     inbox_id: int | None
     at: datetime
 
+    @property
+    def key(self) -> Key:
+        return self.contact_id, self.route == "misconduct"
+
     def as_data(self, **more: Any) -> dict[str, Any]:
         return {
             "level": int(self.level),
@@ -52,7 +59,7 @@ class Danger:
 class _Written:
     """What a batch comes to: rows to write and staff to tell."""
 
-    alert_ids: dict[int, int] = field(default_factory=dict)  # contact → alert
+    alert_ids: dict[Key, int] = field(default_factory=dict)
     updates: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -65,31 +72,31 @@ async def open_or_join(
     now: datetime,
     *,
     base_url: str = "",
-) -> dict[int, int]:
-    """Open an alert for each contact in danger, or join the one that is not closed: contact id → alert id.
+) -> dict[Key, int]:
+    """Open an alert for each contact in danger, or join the one that is not closed: (contact, is a report) → alert.
 
     In the caller's transaction. Machines raise and never lower. Staff on call are told at once, without the text.
     """
     if not dangers:
         return {}
-    by_contact: defaultdict[int, list[Danger]] = defaultdict(list)
+    by_key: defaultdict[Key, list[Danger]] = defaultdict(list)
     for danger in dangers:
-        by_contact[danger.contact_id].append(danger)
+        by_key[danger.key].append(danger)
     duty = await gather_duty(connection, {danger.site_id for danger in dangers})
     written = _Written()
-    waiting = dict(by_contact)
+    waiting = dict(by_key)
     for _ in range(_ROUNDS):
         # A second process may open an alert for the same contact between our look and our insert: then we look again.
         await _join(database, connection, duty, waiting, written, now)
-        waiting = {c: ds for c, ds in waiting.items() if c not in written.alert_ids}
+        waiting = {key: ds for key, ds in waiting.items() if key not in written.alert_ids}
         if not waiting:
             break
         await _open(database, connection, duty, waiting, written, now)
-        waiting = {c: ds for c, ds in waiting.items() if c not in written.alert_ids}
+        waiting = {key: ds for key, ds in waiting.items() if key not in written.alert_ids}
         if not waiting:
             break
     else:
-        raise RuntimeError(f"no alert could be opened for contacts {sorted(waiting)}")
+        raise RuntimeError(f"no alert could be opened for contacts {sorted({contact for contact, _ in waiting})}")
     told = await tell(database, connection, duty, written.notices, now, base_url)
     await database.insert_rows(connection, tables.alert_event, written.events + told)
     signal(connection, "alerts")
@@ -100,24 +107,25 @@ async def _open(
     database: Database,
     connection: AsyncConnection,
     duty: Duty,
-    waiting: dict[int, list[Danger]],
+    waiting: dict[Key, list[Danger]],
     written: _Written,
     now: datetime,
 ) -> None:
     codes = await _fresh_codes(connection, len(waiting))
     rows = {
-        contact_id: _new_alert(database.new_id(), code, dangers, duty, now)
-        for code, (contact_id, dangers) in zip(codes, waiting.items(), strict=True)
+        key: _new_alert(database.new_id(), code, dangers, duty, now)
+        for code, (key, dangers) in zip(codes, waiting.items(), strict=True)
     }
     statement = (
         database.insert(tables.alert)
         .values(list(rows.values()))
         .on_conflict_do_nothing()
-        .returning(tables.alert.c.contact_id)
+        .returning(tables.alert.c.contact_id, tables.alert.c.is_report)
     )
-    for contact_id in (await connection.execute(statement)).scalars().all():
-        row, dangers = rows[contact_id], waiting[contact_id]
-        written.alert_ids[contact_id] = row["id"]
+    for contact_id, is_report in (await connection.execute(statement)).all():
+        key = (contact_id, bool(is_report))
+        row, dangers = rows[key], waiting[key]
+        written.alert_ids[key] = row["id"]
         written.events.append(event_row(row["id"], now, "opened", dangers[0].as_data()))
         written.events += [event_row(row["id"], now, "joined", d.as_data()) for d in dangers[1:]]
         step = rules.first_step(
@@ -149,6 +157,7 @@ def _new_alert(alert_id: int, code: str, dangers: Sequence[Danger], duty: Duty, 
         "target_at": rules.target_at(joined.level, now, hours),
         "due_at": step.due_at,
         "messages": len(dangers),
+        "is_report": first.key[1],
     }
 
 
@@ -165,7 +174,7 @@ async def _join(
     database: Database,
     connection: AsyncConnection,
     duty: Duty,
-    waiting: dict[int, list[Danger]],
+    waiting: dict[Key, list[Danger]],
     written: _Written,
     now: datetime,
 ) -> None:
@@ -174,7 +183,7 @@ async def _join(
         return
     await _add_sites(connection, duty, {row["site_id"] for row in alerts})
     told_lately = await _told_lately(connection, [a["id"] for a in alerts if a["owner_id"] is not None], now)
-    updates = [_joined(row, waiting[row["contact_id"]], duty, written, told_lately, now) for row in alerts]
+    updates = [_joined(row, waiting[_key(row)], duty, written, told_lately, now) for row in alerts]
     a = tables.alert
     await connection.execute(
         sa.update(a)
@@ -204,7 +213,7 @@ def _joined(
 ) -> dict[str, Any]:
     """Fold the dangers into the alert `row` (which is updated in place); the parameters of its UPDATE."""
     hours = _hours(duty, row)
-    written.alert_ids[row["contact_id"]] = row["id"]
+    written.alert_ids[_key(row)] = row["id"]
     raised = False
     for danger in dangers:
         joined = rules.join(Level(row["level"]), row["route"], danger.level, danger.route)
@@ -214,7 +223,7 @@ def _joined(
         kind = "raised" if joined.is_raised else "joined"
         written.events.append(event_row(row["id"], now, kind, danger.as_data()))
     if row["route"] == "misconduct" and row["owner_id"] not in {None, *_focal_points(duty)}:
-        # Its owner may not see it from here on: it must be free for a focal point to take.
+        # Its owner is no focal point any more and may not see it: it must be free for one who is.
         written.events.append(event_row(row["id"], now, "returned", {"from": row["owner_id"]}))
         row["state"], row["owner_id"], row["taken_at"], raised = "open", None, None, True
     if raised:
@@ -251,11 +260,16 @@ def _tell_of_join(row: dict[str, Any], channel_id: int, raised: bool, told_latel
         written.notices.append(_notice(row, channel_id, whom_at_once, row["due_at"]))
 
 
-async def _unclosed(
-    database: Database, connection: AsyncConnection, contact_ids: Iterable[int]
-) -> list[dict[str, Any]]:
+async def _unclosed(database: Database, connection: AsyncConnection, keys: Collection[Key]) -> list[dict[str, Any]]:
     a = tables.alert
-    statement = sa.select(a).where(a.c.contact_id.in_(list(contact_ids)), a.c.state != "closed").order_by(a.c.id)
+    chosen = sa.or_(
+        *(
+            sa.and_(a.c.is_report.is_(is_report), a.c.contact_id.in_(contacts))
+            for is_report in (False, True)
+            if (contacts := [contact for contact, report in keys if report == is_report])
+        )
+    )
+    statement = sa.select(a).where(chosen, a.c.state != "closed").order_by(a.c.id)
     if database.kind == "postgresql":
         statement = statement.with_for_update()
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
@@ -278,6 +292,10 @@ async def _told_lately(connection: AsyncConnection, alert_ids: Sequence[int], no
         e.c.alert_id.in_(alert_ids), e.c.kind == "owner_told", e.c.at > now - _OWNER_TOLD_EVERY
     )
     return set((await connection.execute(statement)).scalars())
+
+
+def _key(row: dict[str, Any]) -> Key:
+    return row["contact_id"], bool(row["is_report"])
 
 
 def _focal_points(duty: Duty) -> tuple[int, ...]:
@@ -310,6 +328,7 @@ def _notice(
 __all__ = [
     "AlertRuleError",
     "Danger",
+    "Key",
     "add_note",
     "climb_due",
     "close",

@@ -349,6 +349,8 @@ async def _other_alert(case: _Case, code: str) -> int | None:
     same = a.c.contact_id == case.alert["contact_id"]
     if case.alert["beneficiary_id"] is not None:
         same = sa.or_(same, a.c.beneficiary_id == case.alert["beneficiary_id"])
+    # A report about staff repeats no alert of the site, nor the other way round.
+    same = sa.and_(same, a.c.is_report.is_(bool(case.alert["is_report"])))
     found = sa.select(a.c.id).where(a.c.code == code.strip().upper(), a.c.id != case.alert["id"], same)
     other: int | None = (await case.connection.execute(found)).scalar()
     return other
@@ -358,7 +360,10 @@ async def _let_go(case: _Case, *, stops: bool) -> None:
     """The bot may speak again; or, after a death, nothing may be sent any more."""
     c, b, o = tables.contact, tables.beneficiary, tables.outbox
     contact_id = case.alert["contact_id"]
-    await case.connection.execute(sa.update(c).where(c.c.id == contact_id).values(held_until=None))
+    a = tables.alert
+    other = sa.exists().where(a.c.contact_id == contact_id, a.c.id != case.alert["id"], a.c.state != "closed")
+    # Whoever has the person's other alert may be in the middle of talking with them.
+    await case.connection.execute(sa.update(c).where(c.c.id == contact_id, ~other).values(held_until=None))
     if not stops:
         return
     await case.connection.execute(

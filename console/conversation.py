@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from console import words
 from console.context import Viewer
-from console.permissions import sees_message
+from console.permissions import sees_answer, sees_message
 from store import tables
 
 MOST = 60
@@ -66,7 +66,7 @@ async def _outgoing(connection: AsyncConnection, viewer: Viewer, contact_id: int
             staff.c.name.label("staff"),
         )
         .outerjoin(staff, staff.c.id == o.c.staff_id)
-        .where(o.c.contact_id == contact_id)
+        .where(o.c.contact_id == contact_id, sees_answer(viewer))
         .order_by(o.c.created_at.desc(), o.c.id.desc())
         .limit(MOST)
     )

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from console import auth, queue, words
 from console.context import CONSOLE, Console, Viewer, console_of, viewer_of
 from console.pages import render
-from console.permissions import ROLES, allow, sees_alert, sees_message, sees_site
+from console.permissions import ROLES, allow, sees_alert, sees_answer, sees_message
 from store import tables
 
 HEARTBEAT = 15.0
@@ -115,7 +115,6 @@ class News:
     events: Mapping[int, Sequence[Any]]
     alerts: Sequence[Any]
     wanted: frozenset[int]
-    gone: Sequence[str]
     counts: Mapping[int, int]
     has_more: bool = False
 
@@ -143,26 +142,9 @@ async def gather(connection: AsyncConnection, viewer: Viewer, filters: queue.Fil
         events=events,
         alerts=alerts,
         wanted=frozenset(wanted.scalars()),
-        gone=await _gone(connection, viewer, set(events) - {row.id for row in alerts}),
         counts=await queue.counts(connection, viewer),
         has_more=len(found) == _MOST_EVENTS,
     )
-
-
-async def _gone(connection: AsyncConnection, viewer: Viewer, alert_ids: Collection[int]) -> list[str]:
-    """Alerts that were this viewer's to see until a later message made them a report about staff.
-
-    One that began as such a report was never on the page, so that not even its code may be named.
-    """
-    event, alert = tables.alert_event, tables.alert
-    if not alert_ids or viewer.role == "focal_point":
-        return []
-    statement = (
-        sa.select(alert.c.code, event.c.data)
-        .join(event, sa.and_(event.c.alert_id == alert.c.id, event.c.kind == "opened"))
-        .where(alert.c.id.in_(list(alert_ids)), sees_site(viewer, alert.c.site_id))
-    )
-    return [row.code for row in await connection.execute(statement) if row.data.get("route") != "misconduct"]
 
 
 def chunks(app: web.Application, viewer: Viewer, news: News, before: int, newest: int) -> list[bytes]:
@@ -181,7 +163,6 @@ def chunks(app: web.Application, viewer: Viewer, news: News, before: int, newest
             "say": announcement(row, kinds),
         }
         told.append(sse("alert", data, max(e.id for e in events)))
-    told += [sse("alert", {"code": code, "html": "", "say": "", "state": "gone"}) for code in news.gone]
     if told:
         told.append(sse("counts", {"levels": news.counts, "total": sum(news.counts.values())}, newest))
     return told
@@ -243,7 +224,7 @@ async def fingerprint(connection: AsyncConnection, viewer: Viewer, code: str) ->
     )
     states = await connection.execute(
         sa.select(outgoing.c.id, outgoing.c.state)
-        .where(outgoing.c.contact_id == row.contact_id)
+        .where(outgoing.c.contact_id == row.contact_id, sees_answer(viewer))
         .order_by(outgoing.c.created_at.desc())
         .limit(8)
     )

@@ -66,6 +66,14 @@ def sees_alert(viewer: Viewer) -> sa.ColumnElement[bool]:
     return sa.and_(alert.c.route != "misconduct", sees_site(viewer, alert.c.site_id))
 
 
+def sees_answer(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """On the outbox: what the service or a focal point wrote about a report is as invisible as the report."""
+    if viewer.role == "focal_point":
+        return sa.true()
+    report = tables.alert.alias()
+    return ~sa.exists().where(report.c.id == tables.outbox.c.alert_id, report.c.is_report)
+
+
 def sees_message(viewer: Viewer, inbox_id: Any) -> sa.ColumnElement[bool]:
     """A message in which staff were reported is hidden from others even inside a conversation they may read."""
     if viewer.role == "focal_point":

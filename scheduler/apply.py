@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import effects as fx
-from cases.alerts import Danger, open_or_join
+from cases.alerts import Danger, Key, open_or_join
 from cases.hours import Hours
 from channels.segments import count
 from content.schema import Level, Pack
@@ -45,7 +45,8 @@ class Subject:
     session_timer_step: int = 0
     missed: int = 0
     campaign_id: int | None = None
-    alert_id: int | None = None
+    alert_id: int | None = None  # the unclosed one that is no report about staff
+    report_id: int | None = None  # the unclosed report about staff
     # For the timers: when this person may be written to.
     time_zone: str = "UTC"
     quiet_from: int = 0
@@ -71,6 +72,7 @@ class Message:
     reason: str | None = None  # why it is set aside; None: it was handled
 
 
+_REPORT = t.alert.alias("report")
 _CONTACT_COLUMNS = (
     t.contact.c.id, t.contact.c.channel_id, t.contact.c.address_index, t.contact.c.language.label("contact_language"),
     t.contact.c.opted_out_at, t.contact.c.held_until, t.contact.c.memory,
@@ -79,15 +81,23 @@ _CONTACT_COLUMNS = (
     t.beneficiary.c.safe_from, t.beneficiary.c.safe_until, t.beneficiary.c.state.label("beneficiary_state"),
     t.session.c.id.label("session_id"), t.session.c.progress, t.session.c.campaign_id, t.session.c.due_at,
     t.session.c.timer, t.session.c.timer_step,
-    t.alert.c.id.label("alert_id"), t.channel.c.site_id.label("channel_site"),
+    t.alert.c.id.label("alert_id"), _REPORT.c.id.label("report_id"), t.channel.c.site_id.label("channel_site"),
 )  # fmt: skip
+
+
+def _is_unclosed(alert: sa.FromClause, *, is_report: bool) -> sa.ColumnElement[bool]:
+    """At most one row of each kind per contact (ix_alert_unclosed), so that neither join doubles a subject."""
+    return sa.and_(alert.c.contact_id == t.contact.c.id, alert.c.state != "closed", alert.c.is_report.is_(is_report))
+
+
 _SUBJECTS = (
     sa.select(*_CONTACT_COLUMNS)
     .select_from(t.contact)
     .join(t.channel, t.channel.c.id == t.contact.c.channel_id)
     .outerjoin(t.beneficiary, t.beneficiary.c.contact_id == t.contact.c.id)
     .outerjoin(t.session, sa.and_(t.session.c.contact_id == t.contact.c.id, t.session.c.state == "open"))
-    .outerjoin(t.alert, sa.and_(t.alert.c.contact_id == t.contact.c.id, t.alert.c.state != "closed"))
+    .outerjoin(t.alert, _is_unclosed(t.alert, is_report=False))
+    .outerjoin(_REPORT, _is_unclosed(_REPORT, is_report=True))
 )
 # The order of locks is the same in every process.
 _LOCKS = sa.select(t.contact.c.id).order_by(t.contact.c.id).with_for_update()
@@ -170,11 +180,11 @@ def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> 
         language=row.language or row.contact_language,
         opted_out=row.opted_out_at is not None,
         is_held=row.held_until is not None and row.held_until > now,
-        has_open_alert=row.alert_id is not None,
+        has_open_alert=row.alert_id is not None or row.report_id is not None,
         **_enrolment(row),
     )
     subject.memory = fx.Memory.from_json(row.memory)
-    subject.alert_id = row.alert_id
+    subject.alert_id, subject.report_id = row.alert_id, row.report_id
     if row.beneficiary_id is None:
         return subject
     subject.beneficiary_id = row.beneficiary_id
@@ -244,7 +254,7 @@ class Changes:
         self._answers: list[dict[str, Any]] = []
         self._assessments: list[tuple[dict[str, Any], bool]] = []
         self._dangers: list[Danger] = []
-        self._outbox: list[dict[str, Any]] = []
+        self._outbox: list[tuple[dict[str, Any], int | None]] = []  # with the message that it answers
         self._tasks: list[dict[str, Any]] = []
 
     def add(
@@ -319,7 +329,7 @@ class Changes:
             key=f"r/{message.id}/{number}" if message is not None else None,
             segments=count(effect.text).segments,
         )
-        self._outbox.append(row)
+        self._outbox.append((row, message.id if message is not None else None))
 
     def _store_answer(self, subject: Subject, effect: fx.StoreAnswer, message: Message | None) -> None:
         if subject.session_id is None or subject.progress is None or subject.beneficiary_id is None:
@@ -395,6 +405,7 @@ class Changes:
             "key": f"{effect.kind}/{subject.contact_id}/{once}",
             "contact_id": subject.contact_id,
             "beneficiary_id": subject.beneficiary_id,
+            "alert_id": None,
             "site_id": subject.site_id or None,
             "inbox_id": message.id if message is not None else None,
             "kind": effect.kind,
@@ -433,11 +444,11 @@ class Changes:
 
     # --- writing ---
 
-    async def write(self, connection: AsyncConnection) -> dict[int, int]:
-        """All rows, in an order in which every reference already stands. Gives the open alert of each contact."""
+    async def write(self, connection: AsyncConnection) -> dict[Key, int]:
+        """All rows, in an order in which every reference already stands. Gives the alerts opened and joined."""
         database = self._database
         await database.insert_rows(connection, t.inbox, self._inbox)
-        alerts: dict[int, int] = {}
+        alerts: dict[Key, int] = {}
         if self._dangers:
             alerts = await open_or_join(database, connection, self._dangers, self._now, base_url=self._base_url)
         await self._write_contacts(connection)
@@ -447,21 +458,35 @@ class Changes:
             connection,
             t.assessment,
             [
-                row | {"alert_id": alerts.get(row["contact_id"]) if alerting else None}
+                row | {"alert_id": alerts.get(_alert_key(row)) if alerting else None}
                 for row, alerting in self._assessments
             ],
         )
         if self._outbox:
-            for row in self._outbox:
-                row["alert_id"] = alerts.get(row["contact_id"]) if row["purpose"] == "crisis" else None
-            await database.insert_rows(connection, t.outbox, self._outbox)
+            reports = {(danger.contact_id, danger.inbox_id) for danger in self._dangers if danger.key[1]}
+            for row, inbox_id in self._outbox:
+                key = (row["contact_id"], (row["contact_id"], inbox_id) in reports)
+                row["alert_id"] = alerts.get(key) if row["purpose"] == "crisis" else None
+            await database.insert_rows(connection, t.outbox, [row for row, _ in self._outbox])
             signal(connection, "outbox")
         if self._tasks:
+            self._hide_tasks_of_reports(alerts)
             statement = database.insert(t.follow_up).on_conflict_do_nothing(index_elements=["key"])
             await connection.execute(statement, self._tasks)
         if self._inbox or self._tasks:
             signal(connection, "messages")
         return alerts
+
+    def _hide_tasks_of_reports(self, alerts: Mapping[Key, int]) -> None:
+        """ "Stop" while only a report is open is the focal point's to ask about: at the site there is no such alert."""
+        for row in self._tasks:
+            if row["kind"] != "stop_in_alert":
+                continue
+            contact_id = row["contact_id"]
+            subject = self._subjects[contact_id]
+            report_id = alerts.get((contact_id, True), subject.report_id)
+            if alerts.get((contact_id, False), subject.alert_id) is None and report_id is not None:
+                row["alert_id"], row["site_id"] = report_id, None
 
     async def _write_contacts(self, connection: AsyncConnection) -> None:
         await self._database.update_rows(connection, t.contact, self._contacts)
@@ -492,6 +517,10 @@ def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, An
 
 def _reasons(assessment: fx.Assessment) -> list[dict[str, str]]:
     return [{"code": reason.code, "detail": reason.detail} for reason in assessment.reasons]
+
+
+def _alert_key(assessment: Mapping[str, Any]) -> Key:
+    return assessment["contact_id"], assessment["route"] == "misconduct"
 
 
 def _is_same_reading(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -424,9 +424,12 @@ alert = Table(
     Column("closed_at", Instant),
     Column("outcome", String(32)),
     Column("messages", Integer, nullable=False, server_default="1"),
+    # A report about staff (route misconduct) is an alert of its own: it shares none with anything else.
+    Column("is_report", Boolean, nullable=False, default=False, server_default=sa.false()),
     Index(
         "ix_alert_unclosed",
         "contact_id",
+        "is_report",
         unique=True,
         sqlite_where=sa.text("state <> 'closed'"),
         postgresql_where=sa.text("state <> 'closed'"),

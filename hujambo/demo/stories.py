@@ -206,7 +206,12 @@ class Stage:
 
     async def _alert(self, someone: Someone) -> int:
         a = t.alert.c
-        found = sa.select(a.id).where(a.contact_id == someone.contact["id"], a.state != "closed")
+        found = (
+            sa.select(a.id)
+            .where(a.contact_id == someone.contact["id"], a.state != "closed")
+            .order_by(a.opened_at.desc())
+            .limit(1)
+        )
         async with self._database.read() as connection:
             return int((await connection.execute(found)).scalar_one())
 
