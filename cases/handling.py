@@ -79,8 +79,10 @@ class _Case:
 
 
 @contextlib.asynccontextmanager
-async def _handling(database: Database, alert_id: int, staff_id: int, now: datetime) -> AsyncIterator[_Case]:
-    """The alert, locked, for a staff member who may work on it."""
+async def _handling(
+    database: Database, alert_id: int, staff_id: int, now: datetime, *, hands_over: bool = False
+) -> AsyncIterator[_Case]:
+    """The alert, locked, for a staff member who may work on it, or who only hands over a report nobody has."""
     async with database.write() as connection:
         a, s, st = tables.alert, tables.staff, tables.site
         found = sa.select(a).where(a.c.id == alert_id)
@@ -95,11 +97,26 @@ async def _handling(database: Database, alert_id: int, staff_id: int, now: datet
         actor = (await connection.execute(who)).mappings().first()
         if actor is None or actor["disabled_at"] is not None:
             raise AlertRuleError("This account may not work on alerts.")
-        if alert is None or not may_see(actor["role"], actor["site_ids"], alert["route"], alert["site_id"]):
+        may = alert is not None and (
+            may_see(actor["role"], actor["site_ids"], alert["route"], alert["site_id"])
+            or (hands_over and actor["role"] == "admin" and await _is_orphan(connection, alert))
+        )
+        if alert is None or not may:
             raise AlertRuleError("There is no such alert among yours.")
         where = sa.select(st.c.staffed, st.c.time_zone).where(st.c.id == alert["site_id"])
         site = (await connection.execute(where)).one()
         yield _Case(database, connection, dict(alert), dict(actor), Hours(site.staffed, site.time_zone), now)
+
+
+async def _is_orphan(connection: AsyncConnection, alert: sa.RowMapping) -> bool:
+    """A report about staff that nobody has, and that reached no focal point when it was told."""
+    e = tables.alert_event
+    unheard = sa.exists().where(e.c.alert_id == alert["id"], e.c.kind == "nobody_on_call")
+    return (
+        bool(alert["is_report"])
+        and alert["state"] == "open"
+        and bool((await connection.execute(sa.select(unheard))).scalar())
+    )
 
 
 def may_see(role: str, site_ids: list[int], route: str, site_id: int) -> bool:
@@ -130,9 +147,13 @@ async def take(database: Database, alert_id: int, staff_id: int, now: datetime) 
 async def pass_on(
     database: Database, alert_id: int, staff_id: int, to_staff_id: int, now: datetime, *, base_url: str = ""
 ) -> None:
-    """Hand the alert to a colleague, who is told at once. A supervisor may also take it off someone."""
-    async with _handling(database, alert_id, staff_id, now) as case:
-        await case.must_be_mine(or_supervising=True)
+    """Hand the alert to a colleague, who is told at once. A supervisor may also take it off someone.
+
+    An administrator may give a report about staff that found no focal point to one, unread.
+    """
+    async with _handling(database, alert_id, staff_id, now, hands_over=True) as case:
+        if not (case.alert["is_report"] and case.actor["role"] == "admin"):
+            await case.must_be_mine(or_supervising=True)
         if to_staff_id == case.alert["owner_id"]:
             raise AlertRuleError(f"Alert {case.alert['code']} is with them already.")
         s = tables.staff

@@ -101,6 +101,21 @@ def focal_points(members: Iterable[Member]) -> tuple[int, ...]:
     return tuple(sorted(m.id for m in members if m.role == "focal_point" and not m.is_disabled))
 
 
+def report_readers(members: Collection[Member]) -> tuple[int, ...]:
+    """Whom to tell of a report about staff: the focal points; while none can be reached, all administrators as well.
+
+    Administrators are told that it is there and needs a focal point, whatever their sites; they never read it.
+    """
+    focal = focal_points(members)
+    if has_focal_point(members):
+        return focal
+    return tuple(sorted({*focal, *(m.id for m in members if m.role == "admin" and not m.is_disabled)}))
+
+
+def has_focal_point(members: Iterable[Member]) -> bool:
+    return any(m.role == "focal_point" and m.is_reachable and not m.is_disabled for m in members)
+
+
 def whom_to_tell(
     tell: Collection[Told],
     rung: int,
@@ -113,11 +128,11 @@ def whom_to_tell(
 ) -> tuple[int, ...]:
     """The staff to tell at one step, in order of id.
 
-    Reports about staff (route misconduct) are told to the focal points and to nobody else. If none of the staff
+    Reports about staff (route misconduct) go to `report_readers` and to nobody of the site. If none of the staff
     chosen can be reached, the fallback of the site is told too; an empty answer means there is truly nobody.
     """
     if route == "misconduct":
-        return focal_points(members)
+        return report_readers(members)
     chosen: set[int] = set()
     if "rung" in tell:
         chosen.update(on_call(entries, members, site_id, rung, now))

@@ -162,6 +162,11 @@ async def tell(
         if not sent:
             kind = "nobody_on_call"
             unheard.append(notice)
+        elif notice.route == "misconduct" and not rota.has_focal_point(duty.members):
+            # The administrators know; that nobody may act on it yet is written down all the same.
+            unheard.append(notice)
+            nobody = {"staff": [], "rung": notice.rung, "without_address": []}
+            events.append(event_row(notice.alert_id, now, "nobody_on_call", nobody))
         data = {"staff": sent, "rung": notice.rung, "without_address": sorted({*told[notice.alert_id]} - {*sent})}
         events.append(event_row(notice.alert_id, now, kind, data))
     await database.insert_rows(connection, tables.outbox, outgoing)

@@ -17,7 +17,7 @@ from console import case, queue, words
 from console.context import BASE, console_of, now_of, viewer_of
 from console.live import fingerprint
 from console.pages import done, page
-from console.permissions import READERS, ROLES, allow, sees_site
+from console.permissions import READERS, ROLES, allow, is_headline, sees_site
 from content.check import find_forbidden
 from content.schema import Level
 from store import tables
@@ -80,6 +80,19 @@ async def show(
         await audit.record(
             connection, console.database, viewer.id, "alert.viewed", f"alert/{alert.id}", {"role": viewer.role}, now
         )
+    if is_headline(viewer, alert):
+        async with console.database.read() as connection:
+            colleagues = await case.colleagues_for(connection, alert)
+        return page(
+            request,
+            "report.html",
+            status=status,
+            section="alerts",
+            alert=alert,
+            zone=alert.zone,
+            colleagues=colleagues,
+            faults=faults or {},
+        )
     async with console.database.read() as connection:
         seen = await fingerprint(connection, viewer, alert.code)
         found = await case.gather(connection, viewer, alert, now)
@@ -125,7 +138,9 @@ async def _act(
         return await show(
             request, await _alert_or_404(request), status=409, faults={form_name: str(refused)}, typed=typed
         )
-    return done(f"{BASE}/alerts/{alert.code}", what)
+    # Whoever handed on a report about staff unread sees no more of it.
+    url = f"{BASE}/alerts" if is_headline(viewer_of(request), alert) else f"{BASE}/alerts/{alert.code}"
+    return done(url, what)
 
 
 @allow(ROLES)

@@ -87,7 +87,7 @@ async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, now: A
         lines=await conversation(connection, viewer, alert.contact_id) if reads else None,
         story=[_happening(event, names, reads=reads) for event in reversed(events)],
         earlier=await _earlier(connection, viewer, alert),
-        colleagues=await _colleagues(connection, alert),
+        colleagues=await colleagues_for(connection, alert),
         attempts=sum(event.kind == "attempt" for event in events),
     )
 
@@ -165,14 +165,14 @@ async def _earlier(connection: AsyncConnection, viewer: Viewer, alert: Any) -> l
         same = sa.or_(same, a.c.beneficiary_id == alert.beneficiary_id)
     statement = (
         sa.select(a.c.code, a.c.level, a.c.route, a.c.opened_at, a.c.outcome, a.c.state)
-        .where(same, a.c.id != alert.id, sees_alert(viewer))
+        .where(same, a.c.id != alert.id, a.c.is_report.is_(bool(alert.is_report)), sees_alert(viewer))
         .order_by(a.c.opened_at.desc())
         .limit(8)
     )
     return list((await connection.execute(statement)).all())
 
 
-async def _colleagues(connection: AsyncConnection, alert: Any) -> list[Any]:
+async def colleagues_for(connection: AsyncConnection, alert: Any) -> list[Any]:
     """To whom this alert can be passed: those who could open its page, without its owner."""
     s = tables.staff
     statement = sa.select(s.c.id, s.c.name, s.c.role, s.c.site_ids, s.c.languages).where(s.c.disabled_at.is_(None))

@@ -136,7 +136,7 @@ async def gather(connection: AsyncConnection, viewer: Viewer, filters: queue.Fil
         if row.id in fresh:
             events.setdefault(row.alert_id, []).append(row)
     is_one = alert.c.id.in_(list(events))
-    alerts = (await connection.execute(queue.rows_statement().where(is_one, sees_alert(viewer)))).all()
+    alerts = (await connection.execute(queue.rows_statement(viewer).where(is_one, sees_alert(viewer)))).all()
     wanted = await connection.execute(sa.select(alert.c.id).where(is_one, *filters.where(viewer)))
     return News(
         events=events,

@@ -25,7 +25,9 @@ async def people_page(request: web.Request) -> web.StreamResponse:
     wanted = request.query.get("q", "").strip()[:32]
     start = _whole(request.query.get("from", ""))
     b, site, a = tables.beneficiary, tables.site, tables.alert
-    is_alerted = sa.exists().where(a.c.beneficiary_id == b.c.id, a.c.state != "closed", sees_alert(viewer))
+    is_alerted = sa.exists().where(
+        a.c.beneficiary_id == b.c.id, a.c.state != "closed", a.c.is_report.is_(False), sees_alert(viewer)
+    )
     statement = (
         sa.select(
             b.c.id,
@@ -153,7 +155,7 @@ async def _alerts(connection: AsyncConnection, viewer: Viewer, person_id: int) -
     a = tables.alert
     statement = (
         sa.select(a.c.code, a.c.level, a.c.route, a.c.state, a.c.opened_at, a.c.outcome)
-        .where(a.c.beneficiary_id == person_id, sees_alert(viewer))
+        .where(a.c.beneficiary_id == person_id, a.c.is_report.is_(False), sees_alert(viewer))
         .order_by(a.c.opened_at.desc())
         .limit(20)
     )

@@ -59,11 +59,22 @@ def sees_site(viewer: Viewer, column: Any) -> sa.ColumnElement[bool]:
 
 
 def sees_alert(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Reports about staff exist for focal points alone: no list, count, search or page of others knows of them."""
+    """Reports about staff exist for focal points alone: no list, count, search or page of the site knows of them."""
     alert = tables.alert
     if viewer.role == "focal_point":
         return alert.c.route == "misconduct"
-    return sa.and_(alert.c.route != "misconduct", sees_site(viewer, alert.c.site_id))
+    of_site = sa.and_(alert.c.route != "misconduct", sees_site(viewer, alert.c.site_id))
+    if viewer.role == "admin":
+        # A report that found no focal point must not lie unheard: administrators see that it is there (`is_headline`).
+        event = tables.alert_event
+        unheard = sa.exists().where(event.c.alert_id == alert.c.id, event.c.kind == "nobody_on_call")
+        return sa.or_(of_site, sa.and_(alert.c.is_report, alert.c.state == "open", unheard))
+    return of_site
+
+
+def is_headline(viewer: Viewer, alert: Any) -> bool:
+    """Whether the viewer may know no more of the alert than its level and deadline: not even who it is about."""
+    return bool(alert.is_report) and viewer.role != "focal_point"
 
 
 def sees_answer(viewer: Viewer) -> sa.ColumnElement[bool]:

@@ -61,8 +61,10 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
-def rows_statement() -> sa.Select[Any]:
+def rows_statement(viewer: Viewer) -> sa.Select[Any]:
     alert, site, person, staff = tables.alert, tables.site, tables.beneficiary, tables.staff
+    # Who reported staff is for the focal points.
+    who = person.c.code if viewer.role == "focal_point" else sa.case((alert.c.is_report, "Hidden"), else_=person.c.code)
     return (
         sa.select(
             alert.c.id,
@@ -77,7 +79,7 @@ def rows_statement() -> sa.Select[Any]:
             alert.c.messages,
             alert.c.owner_id,
             site.c.name.label("site"),
-            person.c.code.label("person"),
+            who.label("person"),
             staff.c.name.label("owner"),
         )
         .join(site, site.c.id == alert.c.site_id)
@@ -88,7 +90,7 @@ def rows_statement() -> sa.Select[Any]:
 
 async def queue(connection: AsyncConnection, viewer: Viewer, filters: Filters) -> Sequence[Any]:
     alert = tables.alert
-    statement = rows_statement().where(*filters.where(viewer)).limit(MOST_ROWS)
+    statement = rows_statement(viewer).where(*filters.where(viewer)).limit(MOST_ROWS)
     if filters.state == "closed":
         statement = statement.order_by(alert.c.closed_at.desc(), alert.c.id.desc())
     else:

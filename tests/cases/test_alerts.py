@@ -3,12 +3,16 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
+from cases import alerts
+from cases.alerts import AlertRuleError, climb_due
 from content.schema import Level
 from store import tables
 from store.database import Database
 from tests.builders import a_beneficiary, a_channel, a_contact, a_site, a_staff_member, on_rota, rows
 from tests.cases.world import World
-from tests.conftest import NOW
+from tests.conftest import NOW, HandClock
 
 
 async def test_a_danger_opens_an_alert_and_tells_the_first_rung_without_the_text(world: World) -> None:
@@ -118,6 +122,57 @@ async def test_a_report_about_staff_is_told_to_the_focal_points_only(world: Worl
     focal = await a_staff_member(world.database, role="focal_point", site_ids=[await a_site(world.database)])
     await world.raise_(world.danger(Level.IMMINENT, route="misconduct"))
     assert await world.told() == [focal]
+
+
+async def test_a_report_that_finds_no_focal_point_is_told_to_all_administrators_until_one_is_there(
+    world: World, clock: HandClock
+) -> None:
+    db = world.database
+    admins = [await a_staff_member(db, role="admin", site_ids=[await a_site(db)]) for _ in range(2)]
+    await a_staff_member(db, role="admin", disabled_at=NOW)
+    await a_staff_member(db, role="focal_point", phone=None)
+    await world.raise_(world.danger(route="misconduct"))
+    assert await world.told() == admins
+    assert await world.events() == ["opened", "nobody_on_call", "told"]
+    (task,) = await rows(db, tables.follow_up)
+    assert (task.kind, task.site_id) == ("nobody_on_call", None)
+    clock.forward(minutes=15)
+    assert await climb_due(db, clock) == 1
+    assert await world.told(2) == admins
+    focal = await a_staff_member(db, role="focal_point")
+    clock.forward(minutes=15)
+    assert await climb_due(db, clock) == 1
+    assert await world.told(4) == [focal]
+
+
+async def test_a_report_that_finds_neither_focal_point_nor_administrator_leaves_a_task(world: World) -> None:
+    await world.raise_(world.danger(route="misconduct"))
+    assert await world.events() == ["opened", "nobody_on_call"]
+    (task,) = await rows(world.database, tables.follow_up)
+    assert (task.kind, task.site_id, await world.told()) == ("nobody_on_call", None, [])
+
+
+async def test_an_administrator_hands_on_a_report_that_found_nobody_and_does_nothing_else_with_it(
+    world: World,
+) -> None:
+    db = world.database
+    admin = await a_staff_member(db, role="admin")
+    alert_id = (await world.raise_(world.danger(route="misconduct")))[world.contact]
+    focal = await a_staff_member(db, role="focal_point")
+    for step in (
+        alerts.take(db, alert_id, admin, NOW),
+        alerts.add_note(db, alert_id, admin, "x", NOW),
+        alerts.pass_on(db, alert_id, world.boss, focal, NOW),
+    ):
+        with pytest.raises(AlertRuleError, match="no such alert"):
+            await step
+    with pytest.raises(AlertRuleError, match="may not work"):
+        await alerts.pass_on(db, alert_id, admin, world.boss, NOW)
+    await alerts.pass_on(db, alert_id, admin, focal, NOW)
+    alert = await world.alert()
+    assert (alert.state, alert.owner_id) == ("taken", focal)
+    with pytest.raises(AlertRuleError, match="no such alert"):
+        await alerts.pass_on(db, alert_id, admin, focal, NOW)
 
 
 async def test_two_processes_that_see_the_same_person_in_danger_open_one_alert(world: World) -> None:

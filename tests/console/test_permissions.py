@@ -9,7 +9,7 @@ from console.app import _ROUTES, _WALL_ROUTES
 from console.permissions import CAMPAIGN_VIEWERS, CARERS, PEOPLE, PLANNERS, READERS, ROLES, roles_of
 from store import tables
 from store.database import Database
-from tests.builders import a_beneficiary, a_channel, a_contact, a_site
+from tests.builders import a_beneficiary, a_channel, a_contact, a_site, a_staff_member
 from tests.conftest import HandClock
 from tests.console.conftest import an_alert, visible
 
@@ -133,6 +133,7 @@ async def test_a_report_about_staff_exists_for_focal_points_only(
     contact = await a_contact(database, channel)
     person = await a_beneficiary(database, site, contact, code="B-1")
     message = await _a_message(database, channel, contact, "the officer asked for money", clock)
+    await a_staff_member(database, role="focal_point")
     alert = await an_alert(database, site, channel, contact, person, clock(), route="misconduct", inbox_id=message)
     assessment = {
         "id": database.new_id(),
@@ -187,6 +188,36 @@ async def test_a_report_about_staff_exists_for_focal_points_only(
     page = await focal.text(f"/alerts/{code}")
     assert "the officer asked for money" in page
     assert "1 High" in visible(await focal.text("/alerts"))
+
+
+async def test_administrators_see_the_headline_of_a_report_that_found_no_focal_point_and_hand_it_on(
+    database: Database, log_in: Any, clock: HandClock
+) -> None:
+    site, channel = await a_site(database), await a_channel(database)
+    contact = await a_contact(database, channel)
+    person = await a_beneficiary(database, site, contact, code="B-REPORTER")
+    message = await _a_message(database, channel, contact, "the officer asked for money", clock)
+    alert = await an_alert(database, site, channel, contact, person, clock(), route="misconduct", inbox_id=message)
+    code = await _code(database, alert)
+    for role in sorted(ROLES - {"focal_point", "admin"}):
+        browser = await log_in(database, role=role)
+        assert code not in await browser.text("/alerts")
+        assert (await browser.get(f"/alerts/{code}")).status == 404
+    admin = await log_in(database, role="admin")
+    listed, page = await admin.text("/alerts"), await admin.text(f"/alerts/{code}")
+    assert code in listed
+    assert "High Report about staff" in visible(page)
+    assert "There is no focal point." in visible(page)
+    shown = f"{listed} {page}"
+    assert [w for w in ("B-REPORTER", "asked for money", "want to die") if w in shown] == []
+    assert "Open alert" not in await admin.text("/people") + await admin.text(f"/people/{person}")
+    assert code not in await admin.text(f"/people/{person}")
+    focal = await a_staff_member(database, role="focal_point", name="Esther")
+    assert "Esther" in await admin.text(f"/alerts/{code}")
+    answer = await admin.post(f"/alerts/{code}/pass", to=str(focal))
+    assert (answer.status, answer.headers["Location"].split("?")[0]) == (303, "/console/alerts")
+    assert (await admin.get(f"/alerts/{code}")).status == 404
+    assert code not in await admin.text("/alerts")
 
 
 async def test_a_focal_point_sees_nothing_but_reports_about_staff(
