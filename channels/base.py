@@ -165,6 +165,11 @@ class Channel(Protocol):
         """Body and content type of the 200 that answers a webhook."""
         ...
 
+    @property
+    def can_find(self) -> bool:
+        """Whether `find` finding nothing means that nothing was accepted (a minute after the attempt at the latest)."""
+        ...
+
     def find(self, recipient: str, since: datetime) -> AsyncIterator[Found]:
         """What the gateway accepted for this recipient since then; nothing if it cannot say."""
         ...

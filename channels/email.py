@@ -38,6 +38,8 @@ class Email:
     Port 465 speaks TLS from the first byte. Without either, credentials are refused unless the server is this machine.
     """
 
+    can_find = False  # a mail server does not tell
+
     def __init__(self, name: str, address: str, settings: Mapping[str, Any], public_url: str) -> None:  # noqa: ARG002
         self._host = str(settings["host"])
         self._sender = str(settings["sender"])

@@ -198,6 +198,8 @@ def _bubble(row: Any) -> PhoneMessage:
 class PretendPhones:
     """The channel. Its wall is `settings["wall"]` or whatever is put into `wall` before the first send."""
 
+    can_find = True
+
     def __init__(self, name: str, address: str, settings: Mapping[str, Any], public_url: str) -> None:  # noqa: ARG002
         self.address = address
         self.wall: Wall = settings.get("wall") or MemoryWall()

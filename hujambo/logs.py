@@ -39,5 +39,5 @@ def set_up_logs(level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )

@@ -68,9 +68,10 @@ def wait_after(purpose: str, outcome: Outcome, tries: int) -> float:
     return float(min(longest, FIRST_WAIT * 2.0 ** min(tries - 1, 20)))
 
 
-def after_uncertainty(purpose: str, now: datetime, not_after: datetime | None) -> Next:
-    """Nobody can say whether it left: a double is better than silence for some purposes, and worse for the others."""
-    if PURPOSES[purpose].resend_uncertain and (not_after is None or now <= not_after):
+def after_uncertainty(purpose: str, now: datetime, not_after: datetime | None, *, is_denied: bool) -> Next:
+    """`is_denied`: the gateway keeps a list and has no such message, so it never left and may go now. Where nobody can
+    say whether it left, a double is better than silence for some purposes, and worse for the others."""
+    if (is_denied or PURPOSES[purpose].resend_uncertain) and (not_after is None or now <= not_after):
         return Next("queued", now)
     return Next("failed")
 

@@ -62,8 +62,11 @@ async def resolve(
     counts: Counter[str] = Counter()
     bound: set[tuple[int, str]] = set()
     for row in rows:
-        found, could_ask = await _ask(database, channels.get(row.channel_id), row, bound)
-        counts[await _settle(database, row, found, could_ask, now, ask_after)] += 1
+        channel = channels.get(row.channel_id)
+        found, could_ask = await _ask(database, channel, row, bound)
+        is_denied = could_ask and found is None and channel is not None and channel.can_find
+        settled = await _settle(database, row, found, now, ask_after, could_ask=could_ask, is_denied=is_denied)
+        counts[settled] += 1
     return counts
 
 
@@ -133,7 +136,14 @@ async def _bound_elsewhere(database: Database, row: Any, provider_ids: Sequence[
 
 
 async def _settle(
-    database: Database, row: Any, found: Found | None, could_ask: bool, now: datetime, ask_after: timedelta
+    database: Database,
+    row: Any,
+    found: Found | None,
+    now: datetime,
+    ask_after: timedelta,
+    *,
+    could_ask: bool,
+    is_denied: bool,
 ) -> str:
     purpose = PURPOSES[row.purpose]
     if not could_ask and not purpose.resend_uncertain and now < row.due_at + _GIVE_UP_ASKING:
@@ -141,7 +151,7 @@ async def _settle(
     if found is not None:
         sent = {"provider_id": found.provider_id, "sent_at": found.created_at, "outcome": "accepted"}
         return await _write(database, row, now, "sent", lease_until=None, **sent)
-    following = after_uncertainty(row.purpose, now, row.not_after)
+    following = after_uncertainty(row.purpose, now, row.not_after, is_denied=is_denied)
     if following.state == "queued":
         return await _write(database, row, now, "queued", lease_until=None, due_at=now)
     return await _write(database, row, now, "failed", lease_until=None, outcome="unknown", settled_at=now)

@@ -31,6 +31,7 @@ class Gateway:
     sent: list[Outgoing] = field(default_factory=list)
     remembered: list[Found] = field(default_factory=list)
     before: Callable[[Outgoing], Any] | None = None
+    can_find: bool = False
 
     async def send(self, message: Outgoing) -> SendResult:
         if self.before is not None:
@@ -527,3 +528,28 @@ async def test_where_a_double_is_better_than_silence_the_silence_is_short(world:
     world.clock.forward(seconds=11)
     await world.another().settle()
     assert ((await world.row(crisis)).state, (await world.row(reply)).state) == ("queued", "uncertain")
+
+
+async def test_what_the_gateways_own_list_denies_never_left_and_goes_now_once(world: World) -> None:
+    world.gateway.can_find = True
+    world.gateway.endings = [ConnectionResetError()]
+    number = await world.queue("checkin", None, campaign_id=await world.campaign())
+    await world.outbox.step()
+    assert (await world.row(number)).state == "uncertain"
+    world.clock.forward(seconds=61)
+    await world.outbox.settle()
+    await world.outbox.step()
+    assert (await world.row(number)).state == "sent"
+    assert [m.text for m in world.gateway.sent] == [world.gateway.sent[0].text] * 2
+    assert [s.state for s in await rows(world.database, t.session)] == ["open"]
+
+
+async def test_what_the_gateways_list_denies_after_its_time_is_not_sent(world: World) -> None:
+    world.gateway.can_find = True
+    world.gateway.endings = [ConnectionResetError()]
+    number = await world.queue("reply", not_after=NOW + timedelta(seconds=30))
+    await world.outbox.step()
+    world.clock.forward(seconds=61)
+    await world.outbox.settle()
+    assert await world.state(number) == ("failed", "unknown")
+    assert len(world.gateway.sent) == 1

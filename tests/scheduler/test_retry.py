@@ -45,9 +45,9 @@ def test_waits_double_up_to_a_cap_that_is_lower_when_urgent() -> None:
 
 
 def test_only_what_is_worse_unsaid_than_said_twice_is_sent_again() -> None:
-    again = {name for name in PURPOSES if after_uncertainty(name, NOW, LATER).state == "queued"}
+    again = {name for name in PURPOSES if after_uncertainty(name, NOW, LATER, is_denied=False).state == "queued"}
     assert again == {"crisis", "staff_alert", "staff_reply"}
-    assert after_uncertainty("crisis", NOW, NOW - timedelta(seconds=1)) == Next("failed")
+    assert after_uncertainty("crisis", NOW, NOW - timedelta(seconds=1), is_denied=True) == Next("failed")
 
 
 def test_states_move_one_way_only() -> None:
