@@ -93,13 +93,20 @@ def _findings(reading: Reading, means: list[tuple[str, Hit]]) -> Iterator[Findin
 def _not_covered(hits: list[Hit]) -> list[Hit]:
     """Without what lies inside a longer phrase: "died" in "my phone died", "not kill" in "why not kill myself"."""
     signals = [hit for hit in hits if not hit.phrase.source.means]
-    covers = [(set(hit.positions), hit.phrase.source.level) for hit in signals if hit.is_whole]
+    covers = [(set(hit.positions), hit.phrase) for hit in signals if hit.is_whole]
     left = []
     for hit in signals:
-        mine = set(hit.positions)
-        is_covered = any(mine < cover or (mine == cover and not level) for cover, level in covers)
+        mine, level = set(hit.positions), hit.phrase.source.level
+        # A family is broad: it never makes little of a graver phrase inside it, as an exact one may.
+        is_covered = any(
+            (mine < cover and (not phrase.is_family or phrase.source.level >= level or not phrase.source.level))
+            or (mine == cover and not phrase.source.level)
+            or (mine <= cover and hit.phrase.is_family and not phrase.is_family and phrase.source.level >= level)
+            for cover, phrase in covers
+        )
         if hit.phrase.source.level and not is_covered:
             left.append(hit)
+    left.sort(key=lambda hit: hit.phrase.is_family)  # the exact phrase says more to staff
     return left
 
 
@@ -134,6 +141,9 @@ def _raise(finding: Finding, hit: Hit, means: list[tuple[str, Hit]]) -> Finding:
         is_time = mean.phrase.source.id.startswith("time")
         if is_time and (hit.phrase.source.id.endswith(".thought") or _distance(hit, mean) > NEAR):
             continue
+        # "I bought poison" is a means already: only a time makes it more.
+        if not is_time and hit.phrase.source.id.endswith(".means"):
+            continue
         code = "time" if is_time else "means"
         reason = Reason(code, f"{language}/{mean.phrase.source.id}: {mean.phrase.text}")
         return replace(finding, level=Level.IMMINENT, reasons=(*finding.reasons, reason))
@@ -166,7 +176,7 @@ def _is_denied(reading: Reading, hit: Hit, start: int) -> bool:
     if not reading.lists.inside.isdisjoint(hit.between):
         return True
     # "(ne) veux pas vivre", "dont want to live" are the signal, not its denial.
-    if not reading.lists.denying.isdisjoint(hit.phrase.words):
+    if not reading.lists.denying.isdisjoint(reading.words[at] for at in hit.positions):
         return False
     before = reading.words[start : hit.start]
     return any(before[-size:] and tuple(before[-size:]) in reading.lists.before for size in (1, 2, 3, 4))

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from rapidfuzz.distance import OSA
 
 from bot.text import END, marked, squeeze, tokens
+from content.patterns import is_pattern, slots
 from content.schema import Level, Route, SignalList, Words
 
 MAX_GAP = 2  # words that may stand inside a phrase: "want to [just] die"
@@ -26,14 +28,15 @@ class Guess(str):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One entry of a list. `anchor` is the position of its rarest word, by which it is found."""
+    """One entry of a list: for each place the words that may stand there. It is found by its rarest place, `anchor`."""
 
-    words: Pieces
-    needs: frozenset[str]
+    words: tuple[frozenset[str], ...]
+    needs: frozenset[str]  # the words it cannot do without
     anchor: int
     source: SignalList
     text: str
     gap: int = 0  # how many other words may stand inside
+    is_family: bool = False  # made from a pattern: one of many forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,10 @@ class WordList:
         self._shapes: dict[str, list[str]] = {}
         self._squeezed: dict[str, str] = {}
 
-        phrases = [self._phrase(text, source) for source in _sources(words) for text in source.phrases]
+        self._groups = words.groups
+        phrases = [
+            phrase for source in _sources(words) for text in source.phrases for phrase in self._phrases(text, source)
+        ]
         self.before, self.inside = self._bracketed(words.negations)
         self.denying = self.inside | {pieces[0] for pieces in self.before if len(pieces) == 1}
         self.past, self.still = self._bracketed(words.past)
@@ -114,9 +120,22 @@ class WordList:
 
     # --- compiling
 
-    def _phrase(self, text: str, source: SignalList) -> Phrase:
-        words = self._spell(tokens(text))
-        return Phrase(words, frozenset(words), 0, source, text)
+    def _phrases(self, text: str, source: SignalList) -> Iterator[Phrase]:
+        if not is_pattern(text):
+            plain = self._spell(tokens(text))
+            yield Phrase(tuple(frozenset((word,)) for word in plain), frozenset(plain), 0, source, text)
+            return
+        for places in product(*(self._choices(forms) for forms in slots(text, self._groups))):
+            words = tuple(place for group in places for place in group)
+            needs = frozenset(word for place in words if len(place) == 1 for word in place)
+            yield Phrase(words, needs, 0, source, text, is_family=True)
+
+    def _choices(self, forms: Iterable[str]) -> list[tuple[frozenset[str], ...]]:
+        """One place of a pattern: its single words together, each longer form (or none at all) by itself."""
+        spelled = dict.fromkeys(self._spell(tokens(form)) for form in forms)
+        single = frozenset(pieces[0] for pieces in spelled if len(pieces) == 1)
+        longer = [tuple(frozenset((word,)) for word in pieces) for pieces in spelled if len(pieces) != 1]
+        return [*([(single,)] if single else []), *longer]
 
     def _spell(self, words: Iterable[str]) -> Pieces:
         spelled: list[str] = []
@@ -130,22 +149,23 @@ class WordList:
         return plain, {tokens(text)[0] for text in texts if text.startswith("(")}
 
     def _index(self, phrases: list[Phrase]) -> None:
-        counts = Counter(word for phrase in phrases for word in phrase.needs)
+        counts = Counter(word for phrase in phrases for place in phrase.words for word in place)
         index: dict[str, list[Phrase]] = {}
         seen = set()
         for phrase in phrases:
             if not phrase.words or (phrase.words, phrase.source.id) in seen:
                 continue
             seen.add((phrase.words, phrase.source.id))
-            anchor = min(range(len(phrase.words)), key=lambda at: counts[phrase.words[at]])
-            found = replace(phrase, anchor=anchor, gap=_gap(phrase))
-            index.setdefault(phrase.words[anchor], []).append(found)
+            costs = [sum(counts[word] for word in place) for place in phrase.words]
+            found = replace(phrase, anchor=costs.index(min(costs)), gap=_gap(phrase))
+            for word in phrase.words[found.anchor]:
+                index.setdefault(word, []).append(found)
         self._by_anchor = index
         self._anchors = index.keys()
 
     def _learn(self, phrases: list[Phrase]) -> None:
         """What a misspelling may be corrected to: the words of signals, never those of "fine" or harmless lists."""
-        grave = {word for phrase in phrases if phrase.source.level for word in phrase.words}
+        grave = {word for phrase in phrases if phrase.source.level for place in phrase.words for word in place}
         grave |= {key for key in self._spellings if self._spellings[key][0] in grave}
         self._vocabulary = frozenset(grave)
         for word in grave:
@@ -224,16 +244,16 @@ class WordList:
     # --- finding phrases
 
     def _match(self, phrase: Phrase, words: Sequence[str], at: int) -> Hit | None:
-        if len(phrase.words) == 1 and isinstance(words[at], Guess) and not _is_plain(phrase):
+        if len(phrase.words) == 1 and isinstance(words[at], Guess) and not _is_plain(phrase, words[at]):
             return None
         positions = [at]
         between: list[str] = []
         crosses = False
         for step, wanted in ((-1, phrase.words[: phrase.anchor][::-1]), (1, phrase.words[phrase.anchor + 1 :])):
             here = at
-            for word in wanted:
+            for place in wanted:
                 here += step
-                while 0 <= here < len(words) and words[here] != word:
+                while 0 <= here < len(words) and words[here] not in place:
                     other = words[here]
                     if other == END:
                         crosses = True
@@ -250,10 +270,10 @@ class WordList:
 
 def known_words(words: Words) -> frozenset[str]:
     """Every word the language's files contain."""
-    texts: list[str] = [*words.negations, *words.harmless, *words.third_person, *words.past, *words.yes, *words.no]
+    texts: list[str] = [*words.negations, *words.third_person, *words.past, *words.yes, *words.no]
     texts += [*words.numbers, *words.fine, *words.names, *words.common, *words.spellings, *words.spellings.values()]
     texts += [text for group in words.commands.values() for text in group]
-    texts += [text for source in words.signals for text in source.phrases]
+    texts += [form for text in _pattern_texts(words) for place in slots(text, words.groups) for form in place]
     return frozenset(word for text in texts for word in marked(text) if word != END)
 
 
@@ -263,9 +283,14 @@ def _sources(words: Words) -> Iterator[SignalList]:
     yield SignalList(route=none, level=Level.NONE, phrases=words.harmless, id="harmless")
 
 
-def _is_plain(phrase: Phrase) -> bool:
+def _pattern_texts(words: Words) -> Iterator[str]:
+    for source in _sources(words):
+        yield from source.phrases
+
+
+def _is_plain(phrase: Phrase, word: str) -> bool:
     """A long word of self-harm, like *kujinyonga*, is meant even when misspelt: it has no innocent neighbours."""
-    return phrase.source.route == "self_harm" and len(phrase.words[0]) >= 10
+    return phrase.source.route == "self_harm" and len(word) >= (12 if phrase.is_family else 10)
 
 
 def _gap(phrase: Phrase) -> int:

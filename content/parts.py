@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
+from content.patterns import Groups, slots
 from content.schema import (
     ROUTES,
     Checkin,
@@ -34,7 +35,7 @@ _LISTS = (
     "polite", "fillers", "number_marks", "denials", "asking",
 )  # fmt: skip
 _COMMANDS = ("stop", "start", "help", "call_me")
-WORD_KEYS = (*_LISTS, "signals", "spellings", "numbers", "commands")
+WORD_KEYS = (*_LISTS, "signals", "groups", "spellings", "numbers", "commands")
 
 EMPTY_WORDS = Words(
     signals=(), negations=(), harmless=(), third_person=(), past=(), spellings={}, yes=(), no=(), numbers={}, fine=(),
@@ -182,9 +183,11 @@ def read_words(desk: Desk, entry: Entry, before: Words) -> Words:
     blank = {name: getattr(EMPTY_WORDS, name) for name in anew if name in WORD_KEYS}
     words = replace(before, **blank)
     lists = {name: _joined(getattr(words, name), desk.words(keys[name])) for name in _LISTS if name in keys}
+    groups = _groups(desk, keys.get("groups"), words.groups)
     return replace(
         words,
-        signals=_signals(desk, keys.get("signals"), words.signals),
+        groups=groups,
+        signals=_signals(desk, keys.get("signals"), words.signals, groups),
         spellings={**words.spellings, **_spellings(desk, keys.get("spellings"))},
         numbers={**words.numbers, **_numbers(desk, keys.get("numbers"))},
         commands=_commands(desk, keys, words.commands),
@@ -196,7 +199,23 @@ def _joined(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one, *other)))
 
 
-def _signals(desk: Desk, entry: Entry | None, before: Sequence[SignalList]) -> tuple[SignalList, ...]:
+def _groups(desk: Desk, entry: Entry | None, before: Groups) -> dict[str, tuple[str, ...]]:
+    found = {name: tuple(members) for name, members in before.items()}
+    for name, value in (desk.mapping(entry) if entry is not None else {}).items():
+        found[name] = _joined(found.get(name, ()), desk.words(value))
+        _check_patterns(desk, value.place, (f"<{name}>",), found)
+    return found
+
+
+def _check_patterns(desk: Desk, place: tuple[str, int], phrases: Sequence[str], groups: Groups) -> None:
+    for phrase in phrases:
+        try:
+            slots(phrase, groups)
+        except ValueError as error:
+            desk.fault(place, str(error))
+
+
+def _signals(desk: Desk, entry: Entry | None, before: Sequence[SignalList], groups: Groups) -> tuple[SignalList, ...]:
     found = {(signal.id or f"#{number}"): signal for number, signal in enumerate(before)}
     for item in desk.items(entry):
         keys = desk.mapping(item, ("id", "route", "level", "phrases", "means", "replace"), required=("id", "phrases"))
@@ -204,6 +223,7 @@ def _signals(desk: Desk, entry: Entry | None, before: Sequence[SignalList]) -> t
         phrases, old = desk.words(keys.get("phrases")), found.get(name)
         if not phrases:
             desk.fault(item.place, f"signal list {name!r} has no phrases")
+        _check_patterns(desk, item.place, phrases, groups)
         if old is not None and not desk.flag(keys.get("replace")):
             if any(key in keys for key in ("route", "level", "means")):
                 desk.fault(

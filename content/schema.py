@@ -148,6 +148,7 @@ class Words:
     fine: tuple[str, ...]  # whole-message "I am well"
     commands: Mapping[str, tuple[str, ...]]  # stop, start, help, call_me → whole-message keywords
     names: tuple[str, ...]  # how people name this language: "english", "anglais"
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name → words, for <name> in signal phrases
     ages: tuple[str, ...] = ()  # patterns "i am {n}", "{n} years old"
     thanks: tuple[str, ...] = ()  # whole-message "thank you", "good morning": nothing is being asked
     corrections: tuple[str, ...] = ()  # "sorry", "i mean" before an answer: it mends the one before
