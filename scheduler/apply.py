@@ -115,8 +115,12 @@ async def load_subjects(
     *,
     contact_ids: Collection[int] = (),
     address_indexes: Collection[bytes] = (),
+    sites: Mapping[int, "Site"] | None = None,
 ) -> dict[int | bytes, Subject]:
-    """The subjects, by contact id or, where asked by it, by address index. On PostgreSQL their contacts are locked."""
+    """The subjects, by contact id or, where asked by it, by address index. On PostgreSQL their contacts are locked.
+
+    `sites` as `load_sites` gave them a moment ago spares looking again.
+    """
     if contact_ids:
         subjects, locks, chosen = _BY_ID, _LOCKS_BY_ID, {"chosen": padded(contact_ids)}
     elif address_indexes:
@@ -128,7 +132,7 @@ async def load_subjects(
         # rows joined in the same statement would still be the old ones.
         await connection.execute(locks, chosen)
     found = (await connection.execute(subjects, chosen)).all()
-    sites = await load_sites(connection, now)
+    sites = await load_sites(connection, now) if sites is None else sites
     return {row.id if contact_ids else bytes(row.address_index): _subject(row, sites, pack, now) for row in found}
 
 
@@ -278,7 +282,8 @@ class Changes:
             self._one(subject, effect, message)
 
     def _contact(self, subject: Subject) -> dict[str, Any]:
-        return self._contacts.setdefault(subject.contact_id, {})
+        # The memory is written along in any case: rows that set the same columns share a statement.
+        return self._contacts.setdefault(subject.contact_id, {"memory": subject.memory.to_json()})
 
     def _one(self, subject: Subject, effect: fx.Effect, message: Message | None) -> None:  # noqa: C901  one case each
         match effect:
@@ -420,6 +425,8 @@ class Changes:
         subject.progress = effect.progress
         self._sessions.setdefault(subject.session_id, {}).update(
             progress=effect.progress.to_json(),
+            state="open",
+            ended_at=None,
             due_at=effect.due_at,
             timer=effect.timer if effect.due_at is not None else None,
             timer_step=effect.progress.step,
@@ -435,10 +442,11 @@ class Changes:
             ended_at=self._now,
             due_at=None,
             timer=None,
+            timer_step=effect.progress.step,
             # The last answer ends the session without keeping it: often it is the only one.
             **({"answered_at": self._now} if message is not None and effect.state == "done" else {}),
         )
-        if subject.beneficiary_id is not None:
+        if subject.beneficiary_id is not None and (effect.state == "expired" or subject.missed):
             self._missed[subject.beneficiary_id] = effect.state
         subject.progress, subject.session_id = None, None
 
@@ -471,8 +479,7 @@ class Changes:
             signal(connection, "outbox")
         if self._tasks:
             self._hide_tasks_of_reports(alerts)
-            statement = database.insert(t.follow_up).on_conflict_do_nothing(index_elements=["key"])
-            await connection.execute(statement, self._tasks)
+            await database.insert_rows(connection, t.follow_up, self._tasks, once_by="key")
         if self._inbox or self._tasks:
             signal(connection, "messages")
         return alerts

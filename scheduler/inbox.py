@@ -7,7 +7,7 @@ nothing waits behind it. Duplicates are recognised by the gateway's own id, neve
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,13 +20,14 @@ from bot.distress import Reader
 from bot.turn import take_turn
 from channels.base import IncomingMessage
 from content.schema import Level, Pack
-from scheduler.apply import Changes, Message, Subject, load_sites, load_subjects, padded, stranger
+from scheduler.apply import Changes, Message, Site, Subject, load_sites, load_subjects, padded, stranger
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
 from store.groups import GroupWriter
 
 log = structlog.get_logger()
 _CONFLICTS = 3
+_SITES_LAST = timedelta(seconds=2)  # a change of a site's hours may take so long to be seen
 _GATHER = 0.003  # seconds: under load, for the next batch to fill; a lone message never waits
 _KNOWN = sa.select(t.inbox.c.provider_id).where(
     t.inbox.c.channel_id == sa.bindparam("channel"),
@@ -65,6 +66,7 @@ class Inbox:
         self._group: GroupWriter[Arrival, bool] = GroupWriter(
             self._handle, most=most, gather=_GATHER, is_shared_fault=is_unreachable
         )
+        self._sites: tuple[datetime, dict[int, Site]] | None = None
         self.counts = {"accepted": 0, "duplicate": 0, "set_aside": 0, "danger": 0}
 
     async def accept(self, channel_id: int, message: IncomingMessage, received_at: datetime | None = None) -> bool:
@@ -125,7 +127,12 @@ class Inbox:
         self, connection: AsyncConnection, arrivals: Sequence[Arrival], now: datetime
     ) -> dict[Any, Subject]:
         indexes = list({arrival.address_index: None for arrival in arrivals})
-        subjects = await load_subjects(connection, self._database, self._pack, now, address_indexes=indexes)
+        if self._sites is None or now - self._sites[0] > _SITES_LAST:
+            self._sites = (now, await load_sites(connection, now))
+        sites = self._sites[1]
+        subjects = await load_subjects(
+            connection, self._database, self._pack, now, address_indexes=indexes, sites=sites
+        )
         unknown = {a.address_index: a for a in arrivals if a.address_index not in subjects}
         if unknown:
             await self._meet(connection, list(unknown.values()), now)

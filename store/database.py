@@ -156,14 +156,21 @@ class Database:
         """This database's own INSERT, with `on_conflict_do_nothing` and `on_conflict_do_update`."""
         return sqlite_insert(table) if self.kind == "sqlite" else postgresql_insert(table)
 
-    async def insert_rows(self, connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-        """All rows in one statement; every row gives the same columns. No rows, no statement."""
+    async def insert_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]], *, once_by: str = ""
+    ) -> None:
+        """All rows in one statement; every row gives the same columns. No rows, no statement.
+
+        `once_by`: a unique column; a row whose value is there already is left out.
+        """
         if not rows:
             return
         if self.kind == "postgresql" and len(rows) > 1:
             columns = tuple(rows[0])
             values = {column: [row[column] for row in rows] for column in columns}
-            await connection.execute(_insert_from_arrays(table, columns), values)
+            await connection.execute(_insert_from_arrays(table, columns, once_by), values)
+        elif once_by:
+            await connection.execute(self.insert(table).on_conflict_do_nothing(index_elements=[once_by]), rows)
         else:
             await connection.execute(sa.insert(table), rows)
 
@@ -222,10 +229,11 @@ class Database:
 
 
 @lru_cache(maxsize=256)
-def _insert_from_arrays(table: sa.Table, columns: tuple[str, ...]) -> sa.Insert:
+def _insert_from_arrays(table: sa.Table, columns: tuple[str, ...], once_by: str) -> sa.Insert:
     """One statement, one parameter per column: on PostgreSQL three to four times as fast as row by row."""
     arrays = [sa.func.unnest(_array(column, table.c[column])) for column in columns]
-    return sa.insert(table).from_select(columns, sa.select(*arrays), include_defaults=False)
+    statement = postgresql_insert(table).from_select(columns, sa.select(*arrays), include_defaults=False)
+    return statement.on_conflict_do_nothing(index_elements=[once_by]) if once_by else statement
 
 
 @lru_cache(maxsize=256)

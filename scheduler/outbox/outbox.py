@@ -109,13 +109,20 @@ class Outbox:
 
     async def _lane(self, channel_id: int, stop: asyncio.Event) -> None:
         lane = _Lane(self, channel_id, self._concurrency)
+        loop = asyncio.get_running_loop()
         with self._database.signals.listen("outbox") as woken:
             try:
+                looked = 0.0
                 while not stop.is_set() and channel_id in self._channels():
+                    is_news = woken.is_set() or loop.time() - looked > _LOOK_EVERY
                     woken.clear()
                     lane.room.clear()
                     room = self._concurrency + self._batch - lane.outstanding
                     is_full = room < min(self._batch, self._concurrency)
+                    if is_full and not is_news:
+                        await _first(_LOOK_EVERY, stop, woken, lane.room)
+                        continue
+                    looked = loop.time()
                     # A slow gateway fills the lane; nobody in danger waits behind the traffic in it.
                     most = min(room + _URGENT_ROOM if is_full else room, self._batch)
                     batch = Batch()
