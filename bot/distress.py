@@ -207,7 +207,9 @@ def _distance(hit: Hit, other: Hit) -> int:
 
 def _ages(language: str, lists: WordList, words: list[str]) -> Iterator[Finding]:
     """A first-person age under 18: a child must not be screened (IDDRS 5.20)."""
-    for at in range(len(words)):
+    for at, word in enumerate(words):
+        if word not in lists.number_starts and not word.isdigit():
+            continue
         for size in (3, 2, 1):
             number = _number(lists, words[at : at + size]) if at + size <= len(words) else None
             if number is None or not CHILD <= number < ADULT:
@@ -215,7 +217,7 @@ def _ages(language: str, lists: WordList, words: list[str]) -> Iterator[Finding]
             fitting = (p for p in lists.ages if _fits(p, words, at, size, number))
             pattern = next((p for p in fitting if not _about_another(lists, p, words, at)), None)
             if pattern is not None:
-                text = " ".join("{n}" if word == "0n" else word for word in pattern)
+                text = " ".join("{n}" if part == "0n" else part for part in pattern)
                 yield Finding(Level.HIGH, "child", language, (Reason("age", f"{language}/ages: {text}"),))
             break
 

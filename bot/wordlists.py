@@ -91,6 +91,7 @@ class WordList:
         self.others = {self._spell(tokens(text)) for text in words.third_person}
         self.other_words = {pieces[0] for pieces in self.others if len(pieces) == 1}
         self.numbers = {self._spell(tokens(text)): value for text, value in words.numbers.items()}
+        self.number_starts = frozenset(form[0] for form in self.numbers if form)
         self.ages = [self._spell(tokens(text.replace("{n}", " 0n "))) for text in words.ages]
         self._index(phrases)
         self._learn(phrases)

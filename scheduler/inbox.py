@@ -28,7 +28,7 @@ from store.groups import GroupWriter
 log = structlog.get_logger()
 _CONFLICTS = 3
 _SITES_LAST = timedelta(seconds=2)  # a change of a site's hours may take so long to be seen
-_GATHER = 0.003  # seconds: under load, for the next batch to fill; a lone message never waits
+_GATHER = 0.001  # seconds: under load, for the next batch to fill; a lone message never waits
 _KNOWN = sa.select(t.inbox.c.provider_id).where(
     t.inbox.c.channel_id == sa.bindparam("channel"),
     t.inbox.c.provider_id.in_(sa.bindparam("chosen", expanding=True)),
