@@ -113,9 +113,9 @@ class Database:
         return self.ids.new()
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view of one moment; nothing is written."""
-        async with self.engine.connect() as connection:
+    async def read(self, *, is_short: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A consistent view of one moment; nothing is written. `is_short` as in `write`."""
+        async with self.engine.connect() as connection, self._where_we_stand(connection, is_short=is_short):
             yield connection
 
     @contextlib.asynccontextmanager
@@ -125,19 +125,28 @@ class Database:
         `is_short`: every statement takes well under a millisecond per row, and nobody else's work is awaited inside.
         """
         if self.kind == "sqlite":
-            async with self._writer, self._transaction() as connection:
-                if not is_short:
-                    yield connection
-                    return
-                raw: Any = (await connection.get_raw_connection()).driver_connection
-                raw.is_short = True
-                try:
-                    yield connection
-                finally:
-                    raw.is_short = False
+            async with (
+                self._writer,
+                self._transaction() as connection,
+                self._where_we_stand(connection, is_short=is_short),
+            ):
+                yield connection
         else:
             async with self._transaction() as connection:
                 yield connection
+
+    @contextlib.asynccontextmanager
+    async def _where_we_stand(self, connection: AsyncConnection, *, is_short: bool) -> AsyncIterator[None]:
+        """SQLite: the statements of this block run in the loop's own thread (store.sqlite says why)."""
+        if not is_short or self.kind != "sqlite":
+            yield
+            return
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        raw.is_short = True
+        try:
+            yield
+        finally:
+            raw.is_short = False
 
     @contextlib.asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -147,12 +147,12 @@ class Outbox:
 
     async def _claim(self, channel_id: int, most: int, *, only_urgent: bool = False) -> Batch:
         now = self._clock()
-        async with self._database.read() as connection:
+        async with self._database.read(is_short=True) as connection:
             if not await is_any_due(connection, channel_id, now, only_urgent=only_urgent):
                 return Batch()
         for _ in range(3):
             try:
-                async with self._database.write() as connection:
+                async with self._database.write(is_short=True) as connection:
                     batch = await claim(
                         connection, self._database, self._pack, channel_id,
                         owner=self._owner, now=now, lease=self._lease, most=most, only_urgent=only_urgent,
@@ -208,7 +208,7 @@ class Outbox:
         while ended:
             now = self._clock()
             try:
-                async with self._database.write() as connection:
+                async with self._database.write(is_short=True) as connection:
                     counts = await record(connection, self._database, self._owner, ended, now, self._ask_after)
                     bound = [
                         (one.message.channel_id, one.result.provider_id)
@@ -238,7 +238,7 @@ class Outbox:
     async def _apply_receipts(self, arrived: Sequence[Arrived]) -> list[None]:
         for attempt in range(3):
             try:
-                async with self._database.write() as connection:
+                async with self._database.write(is_short=True) as connection:
                     await apply(connection, self._database, arrived, self._clock())
                 break
             except sa.exc.DBAPIError as error:
