@@ -107,13 +107,13 @@ async def _queue(database: Database, messages: int) -> int:
     return channel_id
 
 
-async def _through_outbox(url: str, keys: str, port: int, messages: int, at_once: int) -> float:
+async def _through_outbox(url: str, keys: str, port: int, messages: int) -> float:
     """Seconds from the first claim until every message is recorded as sent."""
     database = await open_database(url, KeyRing.parse(keys))
     try:
         channel_id = await _queue(database, messages)
         channel = _channel(port)
-        outbox = Outbox(database, load_pack(), {channel_id: channel}, utc_now, "bench", concurrency=at_once)
+        outbox = Outbox(database, load_pack(), {channel_id: channel}, utc_now, "bench")
         stop = asyncio.Event()
         before = time.perf_counter()
         running_outbox = asyncio.create_task(outbox.run(stop))
@@ -155,14 +155,14 @@ def run(*, messages: int = 6_000, at_once: int = 32, rate: float = 500.0) -> Ite
             "ratio_to_limit": round(lean / limit, 3),
         }  # fmt: skip
         with _world(messages, 1e6, _PORT) as (url, keys):
-            each = messages / asyncio.run(_through_outbox(url, keys, _PORT, messages, at_once))
+            each = messages / asyncio.run(_through_outbox(url, keys, _PORT, messages))
         yield {
             "what": "hujambo: claimed, sent, recorded; SQLite", "per_second": round(each),
             "ratio_to_limit": round(each / limit, 3),
         }  # fmt: skip
     port = _PORT + 1
     with running(_fake(0.05, port), port), _world(messages, rate, port) as (url, keys):
-        asyncio.run(_through_outbox(url, keys, port, min(messages, int(rate * 10)), at_once))
+        asyncio.run(_through_outbox(url, keys, port, min(messages, int(rate * 10))))
         busiest, mean = _busiest_second(port)
     yield {
         "what": f"hujambo at a limit of {rate:.0f}/s, answers after 50 ms", "per_second": round(mean),
