@@ -20,7 +20,8 @@ from bot.distress import Reader
 from bot.turn import take_turn
 from channels.base import IncomingMessage
 from content.schema import Level, Pack
-from scheduler.apply import Changes, Message, Site, Subject, load_sites, load_subjects, padded, stranger
+from scheduler.apply import Changes, Message
+from scheduler.subjects import Site, Subject, load_sites, load_subjects, padded, stranger
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
 from store.groups import GroupWriter

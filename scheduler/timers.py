@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.effects import Effect, Progress
 from bot.turn import time_passed
 from content.schema import Pack
-from scheduler.apply import Changes, Subject, load_subjects
+from scheduler.apply import Changes
 from scheduler.due import AllowedHours
+from scheduler.subjects import Subject, load_subjects
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
 

@@ -13,8 +13,8 @@ from bot.effects import Assessment
 from channels.base import IncomingMessage
 from content.pack import load_pack
 from content.schema import Pack
-from scheduler.apply import load_subjects
 from scheduler.inbox import Inbox
+from scheduler.subjects import load_subjects
 from store import tables as t
 from store.database import Database, is_unreachable
 from tests.builders import a_beneficiary, a_channel, a_contact, a_number, a_site, a_staff_member, on_rota, rows
