@@ -34,20 +34,30 @@ async def _start_campaign(database: Database) -> None:
     await start(database, "bench", now)
 
 
+async def _checkpoint(database: Database) -> None:
+    """The service's own step: without it the write-ahead log grows, and every page is looked for in all of it."""
+    while True:
+        await asyncio.sleep(1)
+        await database.checkpoint()
+
+
 async def _plan(url: str, keys: str) -> dict[str, Any]:
     database = await open_database(url, KeyRing.parse(keys))
     try:
         await _start_campaign(database)
+        ticking = asyncio.create_task(_checkpoint(database))
         before = time.perf_counter()
         while await plan_due(database, utc_now, horizon=_WEEK):
             pass
         seconds = time.perf_counter() - before
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
         async with database.read() as connection:
             rows = (await connection.execute(sa.select(sa.func.count()).select_from(t.outbox))).scalar_one()
     finally:
         await database.close()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rows": rows, "seconds": round(seconds, 2), "peak_memory_mb": round(memory)}
+    return {"rows": rows, "seconds": round(seconds, 3), "peak_memory_mb": round(memory)}
 
 
 def run(*, sizes: tuple[int, ...] = (10_000, 1_000_000), url: str | None = None) -> Iterator[dict[str, Any]]:
