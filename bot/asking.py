@@ -134,7 +134,7 @@ class Asking(Heard):
             # They told us something hard: it is answered as that, and the question waits for the reminder.
             self._acknowledge()
         elif len(self.text) > LONG:
-            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
             self.talk.say("noted", every=NOTED_EVERY)
         else:
             self._ask_again_or_move_on(checkin, question, progress)
@@ -143,8 +143,8 @@ class Asking(Heard):
         is_last_try = progress.tries >= steps.MOST_REASKS and not self.talk.was_said("reask", REASK_EVERY)
         has_words = any(len(word) >= WORDY and word.isalpha() for word in self.words) and not self._is_small_talk()
         if has_words or is_last_try:
-            # Words that are no answer may still say something: once per check-in a person looks at them.
-            self.talk.add(RaiseTask("read_message", due_hours=72, once_per="session"))
+            # Words that are no answer may still be a cry the lists do not hear: a person reads each of them.
+            self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
         if self.talk.was_said("reask", REASK_EVERY):
             return
         if progress.tries < steps.MOST_REASKS:

@@ -84,7 +84,7 @@ class Heard:
             self.talk.say("stop_question", every=REASK_EVERY)
             self.talk.expect("stop", for_hours=24)
         elif self.read.level is Level.NONE and not self.reader.is_readable(self.text, self.person.languages):
-            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
             self.talk.say("unreadable", every=ONCE_A_DAY)
         else:
             return False

@@ -189,14 +189,14 @@ class _Message(Asking):
             return
         if self.person.opted_out:
             if self.read.level < Level.ELEVATED and not self._is_small_talk():
-                self.talk.add(RaiseTask("read_message", due_hours=72))
+                self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
         elif self.person.is_minor and self.person.enrolled:
             if self.progress is not None:
                 self.talk.add(EndSession(self.progress, "stopped"))
-            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
             self.talk.say("minor", every=ONCE_A_DAY)
         else:
-            self.talk.add(RaiseTask("unknown_number", due_hours=24))
+            self.talk.add(RaiseTask("unknown_number", due_hours=24, once_per="message"))
             self.talk.say("stranger", every=ONCE_A_DAY)
 
     def _converse_with_participant(self) -> None:
@@ -222,7 +222,7 @@ class _Message(Asking):
         elif self._is_small_talk():
             self.talk.say("fine_thanks", every=ONCE_A_DAY)
         else:
-            self.talk.add(RaiseTask("read_message", due_hours=24))
+            self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
             is_late_answer = not self.person.has_open_alert and len(self.words) <= 3 and _has_digit(self.words)
             self.talk.say("after_end" if is_late_answer else "noted", every=NOTED_EVERY)
 

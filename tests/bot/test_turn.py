@@ -198,3 +198,15 @@ def test_no_text_breaks_a_turn_and_every_reply_is_one_sms(text: str, person: Per
             assert "{" not in effect.text
     assert sum(isinstance(effect, EndSession) for effect in turned.effects) <= 1
     assert Memory.from_json(turned.memory.to_json()) == turned.memory
+
+
+def test_every_text_that_nobody_understood_is_its_own_task_within_a_day() -> None:
+    pack = load_pack()
+    reader, opening = Reader(pack), open_checkin(pack, "weekly", "en", NOW)
+    person = Person(enrolled=True, language="en", languages=pack.languages)
+    for progress in (opening.progress, None):
+        turn = take_turn(
+            Inbound(1, "the thing by the river again", 0, NOW), person, progress, Memory(), pack, reader, NOW
+        )
+        tasks = [effect for effect in turn.effects if isinstance(effect, RaiseTask)]
+        assert tasks == [RaiseTask("read_message", due_hours=24, once_per="message")]
