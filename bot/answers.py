@@ -1,9 +1,10 @@
 """What a message answers to a question: digits, number words, labels, yes and no; None, with why, whenever in doubt."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 import phonenumbers
@@ -14,13 +15,18 @@ from content.schema import Question, QuestionKind, Words
 
 MIN_FUZZY = 5
 MAX_TEXT = 1600
+_ARTICLES = frozenset({"one", "un", "une", "uno", "una", "um", "uma"})
 Form = tuple[str, ...]
 Value = str | float
 
 # A number as written inside a text: "24ans", "no.2", "2)", "7.5", "٤". A sign in front belongs to it.
 _NUMBER = re.compile(r"(?<![\d.,])-?\d+(?:[.,]\d+)?")
 _SPELLED_ZERO = re.compile(r"(?<![^\W\d_])[oO](?=\d)|(?<=\d)[oO](?![^\W\d_])")
-_DATE = re.compile(r"^\D*(\d{1,4})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{1,4})\D*$")
+# "5-7": both ends are meant, so neither is the answer.
+_RANGE = re.compile(r"(?<![\d.,/-])\d+(?:[.,]\d+)?\s*[-–—]\s*\d+(?:[.,]\d+)?(?![\d/-])")
+_DATE_PARTS = re.compile(r"\d+")
+_CENTURY = 100
+_SURELY_THIS_YEAR = timedelta(days=120)  # a day without a year that is further away may be last year's or next year's
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,12 @@ def read_answer(  # noqa: PLR0911  one return per kind
     words: Words,
     minimum: float | None = None,
     maximum: float | None = None,
+    today: date | None = None,
 ) -> Answer:
-    """The answer, or None and why not. `options`: value → label and spellings, in the order of their numbers."""
+    """The answer, or None and why not. `options`: value → label and spellings, in the order of their numbers.
+
+    `today`: the day of the message, which "yesterday" and "12 March" are counted from; without it they are asked again.
+    """
     del question
     spoken = text.strip()
     if not spoken:
@@ -55,7 +65,7 @@ def read_answer(  # noqa: PLR0911  one return per kind
         case "scale" | "number":
             return _number(spoken, options, speech, minimum, maximum)
         case "date":
-            return _date(spoken)
+            return _date(spoken, speech, today)
         case "phone":
             return _phone(spoken)
         case "text":
@@ -71,9 +81,15 @@ class _Speech:
 
     words: Words
     numbers: Mapping[Form, int]
+    joins: frozenset[str]
+    halves: tuple[Form, ...]
+    ranges: frozenset[str]
+    months: Mapping[Form, int]
+    days: Mapping[Form, int]
     marks: frozenset[str]
     polite: frozenset[str]
     fillers: frozenset[str]
+    phrases: tuple[Form, ...]  # fillers of several words
     denials: frozenset[str]
 
 
@@ -88,9 +104,16 @@ def _speech(words: Words) -> _Speech:
         found = _speeches[id(words)] = _Speech(
             words,
             {_form(name): value for name, value in words.numbers.items()},
+            frozenset(words.number_joins),
+            tuple(_form(half) for half in words.halves),
+            frozenset(words.ranges),
+            {_form(name): value for name, value in words.months.items()},
+            # "The day before yesterday" before "yesterday".
+            {_form(name): words.days[name] for name in sorted(words.days, key=len, reverse=True)},
             marks,
             polite,
             marks | polite | frozenset(words.fillers),
+            tuple(form for filler in words.fillers if len(form := _form(filler)) > 1),
             frozenset(words.denials) - marks,
         )
     return found
@@ -285,6 +308,8 @@ def _number(  # noqa: PLR0911  one return per reason
         whole = _whole_label(tuple(tokens(text)), options, speech)
         if whole is not None and re.fullmatch(r"-?\d+(\.\d+)?", whole):
             return Answer(float(whole), "label")
+    if _is_range(text, speech):
+        return Answer(None, "a range")
     numbers, rest = _split_numbers(text, speech)
     if not numbers:
         return Answer(None, "no number")
@@ -292,7 +317,7 @@ def _number(  # noqa: PLR0911  one return per reason
         return Answer(None, "more than one number")
     if speech.denials & set(rest):
         return Answer(None, "denied or limited")
-    number = numbers[0]
+    number, rest = _with_half(numbers[0], rest, speech)
     if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
         return Answer(None, "out of range")
     if len([word for word in rest if word not in speech.fillers]) > 4:
@@ -309,43 +334,146 @@ def _split_numbers(text: str, speech: _Speech) -> tuple[list[float], list[str]]:
     if folded.strip(" .!)(") == "o":
         return [0.0], []
     numbers = [float(found.replace(",", ".")) for found in _NUMBER.findall(folded)]
-    left = tokens(_NUMBER.sub(" ", folded))
-    named = speech.numbers
+    left = _without_phrases(tokens(_NUMBER.sub(" ", folded)), speech)
+    named, rest = _named_numbers(left, speech, has_digits=bool(numbers))
+    return numbers + named, rest
+
+
+def _without_phrases(words: list[str], speech: _Speech) -> list[str]:
+    """ "More or less": as a whole it says nothing, though its words alone would turn an answer."""
+    for phrase in speech.phrases:
+        for at in range(len(words) - len(phrase), -1, -1):
+            if tuple(words[at : at + len(phrase)]) == phrase:
+                words = words[:at] + words[at + len(phrase) :]
+    return words
+
+
+def _named_numbers(left: Sequence[str], speech: _Speech, *, has_digits: bool) -> tuple[list[float], list[str]]:
+    numbers: list[float] = []
     rest: list[str] = []
     at = 0
+    is_joined = False  # whether what stands before this word may be the beginning of the same number
     while at < len(left):
-        for size in (3, 2, 1):
-            value = named.get(tuple(left[at : at + size])) if at + size <= len(left) else None
-            if value is not None:
-                break
+        value, size = _named_at(left, at, speech)
+        whole = _compose(numbers[-1], value) if is_joined and value is not None else None
         # "one" after "the second", "un" before a noun: an article beside a number or other words is none.
-        is_named = bool(rest) and rest[-1] in speech.marks
-        is_article = left[at] in ("one", "un", "une") and (bool(numbers) or len(left) > 1) and not is_named
-        if value is None or is_article:
-            rest.append(left[at])
+        is_alone = not has_digits and len(left) == 1
+        is_marked = bool(rest) and rest[-1] in speech.marks
+        if value is not None and (whole is not None or left[at] not in _ARTICLES or is_alone or is_marked):
+            numbers[-1:] = [whole] if whole is not None else [*numbers[-1:], value]
+            at, is_joined = at + size, True
+        elif is_joined and left[at] in speech.joins and _named_at(left, at + 1, speech)[0] is not None:
             at += 1
         else:
-            numbers.append(float(value))
-            at += size
+            rest.append(left[at])
+            at, is_joined = at + 1, False
     return numbers, rest
+
+
+def _named_at(words: Sequence[str], at: int, speech: _Speech) -> tuple[float | None, int]:
+    for size in (3, 2, 1):
+        if at + size <= len(words) and (value := speech.numbers.get(tuple(words[at : at + size]))) is not None:
+            return float(value), size
+    return None, 0
+
+
+def _compose(one: float, other: float) -> float | None:
+    """ "twenty five", "five and twenty", "two hundred", "hundred and two": one number; None: two."""
+    if 20 <= one < 100 and one % 10 == 0 and 0 < other < 10:
+        return one + other
+    if 0 < one < 10 and 20 <= other < 100 and other % 10 == 0:
+        return one + other
+    if 0 < one < 10 and other in (100, 1000):
+        return one * other
+    if one >= 100 and one % 100 == 0 and 0 < other < 100:
+        return one + other
+    return None
+
+
+def _with_half(number: float, rest: list[str], speech: _Speech) -> tuple[float, list[str]]:
+    for half in speech.halves:
+        for at in range(len(rest) - len(half) + 1):
+            if tuple(rest[at : at + len(half)]) == half and number == int(number):
+                return number + 0.5, rest[:at] + rest[at + len(half) :]
+    return number, rest
+
+
+def _is_range(text: str, speech: _Speech) -> bool:
+    """ "5-7", "between five and seven", "2 or 3": two ends, and nobody but them can say which is meant."""
+    folded = fold(text)
+    if _RANGE.search(folded):
+        return True
+    said = tokens(folded)
+    is_number = [word.isdigit() or (word,) in speech.numbers for word in said]
+    return any(
+        said[at] in speech.ranges and is_number[at - 1] and is_number[at + 1] and said[at - 1] != said[at + 1]
+        for at in range(1, len(said) - 1)
+    )
 
 
 # --- dates and telephone numbers
 
 
-def _date(text: str) -> Answer:
-    """Day first, as all our countries write it, or year first. ISO out."""
-    found = _DATE.match(fold(text))
-    if not found:
+def _date(text: str, speech: _Speech, today: date | None) -> Answer:
+    """Day first, as all our countries write it, or year first; months and days also by name. ISO out."""
+    said = tokens(fold(text))
+    offset = next((value for form, value in speech.days.items() if _stands_in(form, said)), None)
+    parts = [int(part) for part in _DATE_PARTS.findall(fold(text)) if len(part) <= 4]
+    if offset is not None and not parts:
+        return Answer((today + timedelta(days=offset)).isoformat(), "day") if today else Answer(None, "not a date")
+    month = next((value for form, value in speech.months.items() if _stands_in(form, said)), None)
+    if month is not None and len(parts) in (1, 2):
+        day, year = (parts[0], parts[1] if len(parts) > 1 else None)
+        if day > 31 and year is not None:
+            day, year = year, day
+    elif month is None and len(parts) in (2, 3) and len(parts) == len(_DATE_PARTS.findall(fold(text))):
+        day, month, year = _by_place(parts)
+    else:
         return Answer(None, "not a date")
-    first, month, last = (int(part) for part in found.groups())
-    day, year = (last, first) if first > 31 else (first, last)
-    if year < 100:
-        year += 2000
+    return _certain_date(day, month, year, today)
+
+
+def _by_place(parts: list[int]) -> tuple[int, int, int | None]:
+    if len(parts) == 2:
+        return parts[0], parts[1], None
+    first, second, last = parts
+    if first > 31:
+        return last, second, first
+    # "03/25/2024": the other order, and no doubt about it.
+    return (second, first, last) if first <= 12 < second <= 31 else (first, second, last)
+
+
+def _certain_date(day: int, month: int, year: int | None, today: date | None) -> Answer:
     try:
-        return Answer(date(year, month, day).isoformat(), "date")
+        if year is not None:
+            return Answer(date(_whole_year(year, today), month, day).isoformat(), "date")
+        if today is None:
+            return Answer(None, "no year")
+        around = [date(today.year + step, month, day) for step in (-1, 0, 1) if _exists(today.year + step, month, day)]
     except ValueError:
         return Answer(None, "no such day")
+    if not around:
+        return Answer(None, "no such day")
+    nearest = min(around, key=lambda found: abs(found - today))
+    if abs(nearest - today) > _SURELY_THIS_YEAR:
+        return Answer(None, "no year")
+    return Answer(nearest.isoformat(), "date without a year")
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
+
+
+def _whole_year(year: int, today: date | None) -> int:
+    """Two digits are this century, or the last where that would be more than a year ahead: births are told too."""
+    if year >= _CENTURY:
+        return year
+    this = 2000 + year
+    return this - _CENTURY if today is not None and this > today.year + 1 else this
+
+
+def _stands_in(form: Form, said: Sequence[str]) -> bool:
+    return bool(form) and any(tuple(said[at : at + len(form)]) == form for at in range(len(said) - len(form) + 1))
 
 
 def _phone(text: str) -> Answer:

@@ -51,6 +51,7 @@ class Asking(Heard):
                 words=words,
                 minimum=question.minimum,
                 maximum=question.maximum,
+                today=self.talk.now.date(),
             )
             if answer.value is not None:
                 return answer.value
@@ -103,7 +104,7 @@ class Asking(Heard):
         return True
 
     def _go_on(self, checkin: Checkin, progress: Progress, *, has_replied: bool = False) -> None:
-        following = steps.next_step(checkin, progress)
+        following = self._next(checkin, progress)
         if following.question and has_replied:  # after danger nothing more is asked, until they write again
             self.talk.add(steps.keep(checkin, replace(following, tries=steps.NOT_ASKED), self.talk.now))
             return
@@ -111,14 +112,17 @@ class Asking(Heard):
             self.talk.add(steps.keep(checkin, following, self.talk.now))
             self._ask(checkin, following)
             return
-        has_replied = self._act_on(read_scores(checkin, following.scores)) or has_replied
+        has_replied = self._act_on(read_scores(checkin, following.scores, self.person.country)) or has_replied
         if not has_replied:
             self.talk.say(self._thanks(checkin, following), language=following.language)
         self.talk.add(EndSession(following, "done"))
 
+    def _next(self, checkin: Checkin, progress: Progress) -> Progress:
+        return steps.next_step(checkin, progress, is_private=self.person.phone_kind == "private")
+
     def _ask(self, checkin: Checkin, progress: Progress) -> None:
-        text = self.pack.text(checkin.id, progress.question, progress.language).text
-        self.talk.add(Say(text, steps.question_key(progress)))
+        for text, delay in steps.parts(self.pack.text(checkin.id, progress.question, progress.language)):
+            self.talk.add(Say(text, steps.question_key(progress), delay=delay))
 
     def _thanks(self, checkin: Checkin, progress: Progress) -> str:
         """Thanks that know the first answer, where the pack has such a phrase."""
@@ -151,7 +155,7 @@ class Asking(Heard):
             self._reask(checkin, question, progress)
         else:
             self.talk.say("moved_on", language=progress.language)
-            following = steps.next_step(checkin, progress)
+            following = self._next(checkin, progress)
             self._go_on(checkin, progress, has_replied=not following.question)
 
     def _reask(self, checkin: Checkin, question: Question, progress: Progress) -> None:
@@ -170,5 +174,8 @@ class Asking(Heard):
             self._acknowledge()
             return
         asked = self.pack.text(checkin.id, question.id, progress.language)
-        self.talk.say("resume", language=progress.language, question=asked.text)
+        if asked.before:
+            self._ask(checkin, progress)
+        else:
+            self.talk.say("resume", language=progress.language, question=asked.text)
         self.talk.add(steps.keep(checkin, replace(progress, tries=0), self.talk.now))

@@ -1,14 +1,14 @@
 """The steps of a check-in: how it opens, which question follows which, and when its timers are due. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.effects import KeepProgress, Progress
 from bot.scores import score_of
-from content.schema import Checkin, Pack, Question
+from content.schema import Checkin, Pack, Question, QuestionText
 
 MOST_REASKS = 2
+PART_SECONDS = 5.0
 NOT_ASKED = -1  # `Progress.tries` of a question that is next, but was held back by danger
 
 
@@ -38,6 +38,14 @@ def _greeting(pack: Pack, language: str, now: datetime) -> str:
     """Another one each week: the same words every time are not read any more."""
     greetings = pack.greetings(language) or pack.greetings("en")
     return greetings[now.isocalendar().week % len(greetings)] if greetings else ""
+
+
+def parts(asked: QuestionText) -> list[tuple[str, float]]:
+    """The messages that a question is sent as, each with the seconds after which it leaves.
+
+    Short messages overtake each other: each part leaves when the one before it has had time to arrive.
+    """
+    return [(text, number * PART_SECONDS) for number, text in enumerate((*asked.before, asked.text))]
 
 
 def question_key(progress: Progress) -> str:
@@ -94,11 +102,11 @@ def as_text(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def next_step(checkin: Checkin, progress: Progress) -> Progress:
+def next_step(checkin: Checkin, progress: Progress, *, is_private: bool) -> Progress:
     """Moves on to the next question whose conditions hold; `question` is "" when there is none left."""
     ids = [question.id for question in checkin.questions]
     rest = checkin.questions[ids.index(progress.question) + 1 :] if progress.question in ids else ()
-    following = next((question for question in rest if _is_asked(question, progress.answers)), None)
+    following = next((question for question in rest if _is_asked(question, progress, is_private=is_private)), None)
     return replace(progress, question=following.id if following else "", step=progress.step + 1, tries=0)
 
 
@@ -116,5 +124,9 @@ def reopened(progress: Progress, question: Question) -> Progress:
     )
 
 
-def _is_asked(question: Question, answers: Mapping[str, str]) -> bool:
-    return all(answers.get(other) in values for other, values in question.when.items())
+def _is_asked(question: Question, progress: Progress, *, is_private: bool) -> bool:
+    if question.languages and progress.language not in question.languages:
+        return False
+    if question.private_only and not is_private:
+        return False
+    return all(progress.answers.get(other) in values for other, values in question.when.items())

@@ -1,6 +1,7 @@
-"""Sums the scores of a check-in and says whether they cross its threshold. What was not answered is never a zero."""
+"""Sums the scores of a check-in and says whether they cross a threshold. What was not answered is never a zero."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from bot.effects import Assessment, Reason
 from content.schema import Checkin, Level, Question
@@ -13,25 +14,25 @@ def score_of(question: Question, value: str | float) -> float | None:
     return float(value) if question.kind == "scale" else None
 
 
-def total(scores: Mapping[str, float]) -> float | None:
-    """The sum of what was answered; None if nothing that counts was."""
-    return sum(scores.values()) if scores else None
+def total(scores: Mapping[str, float], questions: Collection[str]) -> float | None:
+    """The sum of those of the questions that were answered; None if nothing that counts was."""
+    found = [score for question, score in scores.items() if question in questions]
+    return sum(found) if found else None
 
 
-def is_complete(checkin: Checkin, scores: Mapping[str, float]) -> bool:
-    """Whether every question that counts was answered: only then is a total below the threshold worth comparing."""
-    counting = {q.id for q in checkin.questions if q.kind == "scale" or any(o.score is not None for o in q.options)}
-    return counting <= set(scores)
-
-
-def read_scores(checkin: Checkin, scores: Mapping[str, float]) -> Assessment | None:
-    """The signal in the sum, if it reaches the threshold. A partial sum that reaches it counts too."""
-    summed = total(scores)
-    if checkin.threshold is None or summed is None or summed < checkin.threshold:
+def read_scores(checkin: Checkin, scores: Mapping[str, float], country: str = "") -> Assessment | None:
+    """The gravest signal in the check-in's sums. A partial sum that reaches its threshold counts too."""
+    reached = []
+    for one in checkin.sums:
+        summed, threshold = total(scores, one.questions), one.threshold_in(country)
+        if summed is not None and summed >= threshold:
+            partial = "" if set(one.questions) <= set(scores) else " (not all questions answered)"
+            detail = f"{one.id} {checkin.version}: {summed:g} of threshold {threshold:g}{partial}"
+            reached.append(Assessment(one.level, one.route, (Reason("score", detail),)))
+    if not reached:
         return None
-    partial = "" if is_complete(checkin, scores) else " (not all questions answered)"
-    detail = f"{checkin.id} {checkin.version}: {summed:g} of threshold {checkin.threshold:g}{partial}"
-    return Assessment(checkin.threshold_level, checkin.threshold_route, (Reason("score", detail),))
+    gravest = max(reached, key=lambda found: found.level)
+    return replace(gravest, reasons=tuple(reason for found in reached for reason in found.reasons))
 
 
 def read_value(question: Question, value: str | float) -> Assessment | None:

@@ -51,10 +51,12 @@ def _remind(
     # While a person looks after them, no machine asks how they are.
     if person.is_held or person.has_open_alert:
         return (kept,)
-    asked = pack.text(checkin.id, question.id, progress.language).text
-    text = phrased(pack, "reminder", person, progress.language, question=asked)
+    asked = pack.text(checkin.id, question.id, progress.language)
+    said = steps.parts(asked)
+    if not asked.before:
+        said = [(phrased(pack, "reminder", person, progress.language, question=asked.text), 0.0)]
     return (
-        Say(text, "reminder", "reminder"),
+        *(Say(text, "reminder", "reminder", delay=delay) for text, delay in said),
         replace(kept, progress=replace(kept.progress, tries=max(0, progress.tries))),
     )
 

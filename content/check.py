@@ -79,9 +79,17 @@ def _sent(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
     for (key, language), text in loaded.pack.phrases.items():
         yield loaded.places["phrase", key, language], language, text
     for (checkin, question, language), asked in loaded.pack.texts.items():
+        if _goes_to_private_phones(loaded.pack, checkin, question):
+            continue  # an instrument's own wording, which only a phone confirmed private gets (DOMAIN 5.3)
         place = loaded.places["text", checkin, question, language]
-        yield place, language, asked.text
-        yield place, language, asked.help
+        for text in (*asked.before, asked.text, asked.help):
+            yield place, language, text
+
+
+def _goes_to_private_phones(pack: Pack, checkin_id: str, question_id: str) -> bool:
+    checkin = pack.checkins.get(checkin_id)
+    question = checkin.question(question_id) if checkin is not None else None
+    return checkin is not None and (checkin.private_only or (question is not None and question.private_only))
 
 
 # --- phrases ---
@@ -127,6 +135,8 @@ def _check_texts(loaded: Loaded) -> Iterator[Fault]:
     for checkin in pack.checkins.values():
         for question in checkin.questions:
             for language in checkin.languages:
+                if question.languages and language not in question.languages:
+                    continue
                 text = pack.texts.get((checkin.id, question.id, language))
                 if text is None:
                     place = loaded.places["question", checkin.id, question.id]
@@ -219,7 +229,9 @@ def _longest(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
     for (key, language), text in pack.phrases.items():
         place = loaded.places["phrase", key, language]
         if key in _FILLED:
-            for asked in (text for (_, _, spoken), text in pack.texts.items() if spoken == language):
+            # A question with parts before it is repeated in its parts, without the phrase around it.
+            once = (text for (_, _, spoken), text in pack.texts.items() if spoken == language)
+            for asked in (text for text in once if not text.before):
                 yield place, f"phrase {key!r}", _filled(text, question=asked.text, help=asked.help)
         elif not key.startswith("greeting_"):
             hotline = max(LONGEST_HOTLINE, pack.phrases.get(("no_hotline", language), ""), key=len)
@@ -227,6 +239,8 @@ def _longest(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
     for (checkin_id, question_id, language), asked in pack.texts.items():
         place = loaded.places["text", checkin_id, question_id, language]
         yield place, f"question {question_id!r}", asked.text
+        for part in asked.before:
+            yield place, f"question {question_id!r}, what is sent before it,", part
         checkin = pack.checkins.get(checkin_id)
         if checkin is not None and checkin.questions and checkin.questions[0].id == question_id:
             for greeting in pack.greetings(language):

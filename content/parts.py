@@ -6,6 +6,7 @@ from typing import cast, get_args
 
 from content.patterns import Groups, slots
 from content.schema import (
+    LANGUAGES,
     ROUTES,
     Checkin,
     Level,
@@ -15,6 +16,7 @@ from content.schema import (
     QuestionText,
     Route,
     SignalList,
+    Sum,
     Words,
 )
 from content.source import Desk, Entry
@@ -23,19 +25,20 @@ _LEVELS = tuple(level.word for level in Level)
 _KINDS: tuple[str, ...] = get_args(QuestionKind)
 _CHECKIN_KEYS = (
     "version", "questions", "languages", "remind_hours", "expire_hours", "source", "private_only",
-    "threshold", "threshold_level", "threshold_route",
+    "sums",
 )  # fmt: skip
 _QUESTION_KEYS = (
     "id", "kind", "options", "minimum", "maximum", "when", "optional",
-    "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route",
+    "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route", "languages", "private_only",
 )  # fmt: skip
 _LISTS = (
     "negations", "harmless", "third_person", "past", "yes", "no", "fine", "names", "ages",
     "thanks", "corrections", "end_requests", "common",
-    "polite", "fillers", "number_marks", "denials", "asking",
+    "polite", "fillers", "number_marks", "denials", "asking", "number_joins", "halves", "ranges",
 )  # fmt: skip
 _COMMANDS = ("stop", "start", "help", "call_me")
-WORD_KEYS = (*_LISTS, "signals", "groups", "spellings", "numbers", "commands")
+_NUMBERED = ("numbers", "months", "days")
+WORD_KEYS = (*_LISTS, *_NUMBERED, "signals", "groups", "spellings", "commands")
 
 EMPTY_WORDS = Words(
     signals=(), negations=(), harmless=(), third_person=(), past=(), spellings={}, yes=(), no=(), numbers={}, fine=(),
@@ -68,10 +71,7 @@ def read_checkin(
         questions.append(question)
     if "questions" in keys and not questions:
         desk.fault(keys["questions"].place, "a check-in needs at least one question")
-    offered = desk.words(keys.get("languages")) or tuple(languages)
-    for language in offered:
-        if language not in languages:
-            desk.fault(keys["languages"].place, f"language {language!r} is not one of this pack")
+    offered = _offered(desk, keys.get("languages"), languages)
     remind, expire = desk.number(keys.get("remind_hours"), 24), desk.number(keys.get("expire_hours"), 48)
     checkin = Checkin(
         id=checkin_id,
@@ -82,15 +82,46 @@ def read_checkin(
         expire_hours=48 if expire is None else expire,
         source=desk.word(keys.get("source")),
         private_only=desk.flag(keys.get("private_only")),
-        threshold=desk.number(keys.get("threshold")),
-        threshold_level=_level(desk, keys.get("threshold_level")),
-        threshold_route=_route(desk, keys.get("threshold_route"), "distress"),
+        sums=tuple(_sum(desk, item, [question.id for question in questions]) for item in desk.items(keys.get("sums"))),
     )
     if checkin.remind_hours <= 0 or checkin.expire_hours <= checkin.remind_hours:
         desk.fault(entry.place, "remind_hours must be above 0 and expire_hours above remind_hours")
-    if checkin.threshold is not None and checkin.threshold_level is Level.NONE:
-        desk.fault(keys["threshold"].place, "a threshold needs a threshold_level, or reaching it means nothing")
     return checkin
+
+
+def _offered(desk: Desk, entry: Entry | None, languages: Sequence[str]) -> tuple[str, ...]:
+    """The pack's languages, or those of them that are named. One that this pack does not offer is no fault."""
+    if entry is None:
+        return tuple(languages)
+    named = desk.words(entry)
+    for language in named:
+        if language not in LANGUAGES:
+            desk.fault(entry.place, f"language {language!r} is not known; known: {', '.join(LANGUAGES)}")
+    return tuple(language for language in languages if language in named)
+
+
+def _sum(desk: Desk, entry: Entry, known: Sequence[str]) -> Sum:
+    keys = desk.mapping(
+        entry, ("id", "questions", "threshold", "level", "route", "countries"),
+        required=("id", "questions", "threshold", "level"),
+    )  # fmt: skip
+    countries = desk.mapping(keys["countries"]) if "countries" in keys else {}
+    found = Sum(
+        id=desk.word(keys.get("id")),
+        questions=desk.words(keys.get("questions")),
+        threshold=desk.number(keys.get("threshold")) or 0,
+        level=_level(desk, keys.get("level")),
+        route=_route(desk, keys.get("route"), "distress"),
+        countries={code: desk.number(value) or 0 for code, value in countries.items()},
+    )
+    for question in found.questions:
+        if question not in known:
+            desk.fault(entry.place, f"sum {found.id!r}: there is no question {question!r}")
+    if min(found.threshold, *found.countries.values(), 1) <= 0:
+        desk.fault(entry.place, f"sum {found.id!r}: a threshold must be above 0")
+    if found.level is Level.NONE:
+        desk.fault(entry.place, f"sum {found.id!r}: without a level, reaching its threshold means nothing")
+    return found
 
 
 def _question(desk: Desk, entry: Entry) -> Question:
@@ -108,6 +139,8 @@ def _question(desk: Desk, entry: Entry) -> Question:
         alarm_at_most=desk.number(keys.get("alarm_at_most")),
         alarm_level=_level(desk, keys.get("alarm_level")),
         alarm_route=_route(desk, keys.get("alarm_route")),
+        languages=_offered(desk, keys["languages"], LANGUAGES) if "languages" in keys else (),
+        private_only=desk.flag(keys.get("private_only")),
     )
     _check_question(desk, entry, question)
     return question
@@ -157,12 +190,13 @@ def read_texts(
     """`<language>/checkins.yaml`: check-in → question → text, help and the options' spellings."""
     for checkin_id, questions in desk.mapping(entry).items():
         for question_id, item in desk.mapping(questions).items():
-            keys = desk.mapping(item, ("text", "help", "options"), required=("text", "help"))
+            keys = desk.mapping(item, ("text", "help", "options", "before"), required=("text", "help"))
             options = desk.mapping(keys["options"]) if "options" in keys else {}
             texts[checkin_id, question_id, language] = QuestionText(
                 text=desk.word(keys.get("text")),
                 help=desk.word(keys.get("help")),
                 options={value: desk.words(spellings) for value, spellings in options.items()},
+                before=desk.words(keys.get("before")),
             )
             places["text", checkin_id, question_id, language] = item.place
 
@@ -189,8 +223,10 @@ def read_words(desk: Desk, entry: Entry, before: Words) -> Words:
         groups=groups,
         signals=_signals(desk, keys.get("signals"), words.signals, groups),
         spellings={**words.spellings, **_spellings(desk, keys.get("spellings"))},
-        numbers={**words.numbers, **_numbers(desk, keys.get("numbers"))},
         commands=_commands(desk, keys, words.commands),
+        numbers={**words.numbers, **_numbers(desk, keys.get("numbers"))},
+        months={**words.months, **_numbers(desk, keys.get("months"))},
+        days={**words.days, **_numbers(desk, keys.get("days"))},
         **lists,
     )
 

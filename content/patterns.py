@@ -9,6 +9,7 @@ from itertools import product
 
 _TOKEN = re.compile(r"<[^<>]*>|\([^()]*\)|[^<>()]+")
 _WORD = re.compile(r"(?:<[^<>]*>|\([^()]*\)|[^\s()<>])+")
+_IS_WHOLE = re.compile(r"(?:<[^<>()]*>|\([^()<>]*\)|[^<>()]+)*")
 MAX_FORMS = 2000  # of one word; more is a slip of the list's editor
 
 Groups = Mapping[str, Sequence[str]]
@@ -26,6 +27,8 @@ def slots(text: str, groups: Groups) -> list[list[str]]:
 
 def forms(word: str, groups: Groups) -> list[str]:
     """All forms of one word. Raises `ValueError` naming what is wrong with it."""
+    if not _IS_WHOLE.fullmatch(word):
+        raise ValueError(f"{word!r}: a bracket is open, or stands inside another")
     parts: list[list[str]] = []
     for token in _TOKEN.findall(word):
         if token.startswith("<"):

@@ -82,11 +82,28 @@ class Question:
     maximum: float | None = None
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     optional: bool = False
+    languages: tuple[str, ...] = ()  # asked in these only (an instrument without an official wording); () = all
+    private_only: bool = False  # asked only on phones confirmed private
     # Scale and number: an answer at or beyond these is a signal.
     alarm_at_least: float | None = None
     alarm_at_most: float | None = None
     alarm_level: Level = Level.NONE
     alarm_route: Route = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A score over some questions; at or above its threshold it is a signal. Countries may set their own threshold."""
+
+    id: str
+    questions: tuple[str, ...]
+    threshold: float
+    level: Level
+    route: Route = "distress"
+    countries: Mapping[str, float] = field(default_factory=dict)  # ISO code → threshold
+
+    def threshold_in(self, country: str) -> float:
+        return self.countries.get(country, self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +118,7 @@ class Checkin:
     expire_hours: float = 48
     source: str = ""
     private_only: bool = False  # only to phones confirmed private
-    # Sum of question scores at or above this is a signal.
-    threshold: float | None = None
-    threshold_level: Level = Level.NONE
-    threshold_route: Route = "distress"
+    sums: tuple[Sum, ...] = ()
 
     def question(self, question_id: str) -> Question | None:
         return next((q for q in self.questions if q.id == question_id), None)
@@ -117,6 +131,7 @@ class QuestionText:
     text: str
     help: str
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # value → label first, then other spellings
+    before: tuple[str, ...] = ()  # messages of their own that are sent before it: a validated item does not fit one SMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,11 @@ class Words:
     fillers: tuple[str, ...] = ()  # more words around an answer that change nothing: "my answer is"
     number_marks: tuple[str, ...] = ()  # what stands before a number: "no 2", "option 2"
     denials: tuple[str, ...] = ()  # words that turn or limit an answer: "not", "but", "more than"
+    number_joins: tuple[str, ...] = ()  # between the words of one number: "twenty and five"
+    halves: tuple[str, ...] = ()  # after a number, half of one more: "and a half"
+    ranges: tuple[str, ...] = ()  # between two numbers, the answer is a range and is asked again: "to", "or"
+    months: Mapping[str, int] = field(default_factory=dict)
+    days: Mapping[str, int] = field(default_factory=dict)  # "yesterday" → -1, counted from the day of the message
     asking: tuple[str, ...] = ()  # words around a language's name when it is asked for: "speak", "in"
     common: tuple[str, ...] = ()  # everyday words, to tell a readable message from one a person must read
 

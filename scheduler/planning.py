@@ -30,8 +30,8 @@ log = structlog.get_logger()
 
 HORIZON = timedelta(hours=36)
 EVERY = timedelta(hours=1)  # how often a campaign is looked through again
-# People to a transaction: under 0.2 s of the writer's time, also among a million rows. A smaller one costs more for each:
-# it touches as many places of the index of what is due as there are minutes in the week's allowed hours.
+# People to a transaction: under 0.2 s of the writer's time, also among a million rows. A smaller one costs more for
+# each: it touches as many places of the index of what is due as there are minutes in the week's allowed hours.
 CHUNK = 10_000
 _COUNTED = {"preserve_rowcount": True}
 _MS = timedelta(milliseconds=1)

@@ -15,6 +15,7 @@ from content.check import check_pack
 from content.pack import load_pack
 from content.schema import Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
+from store.database import utc_now
 
 _KINDS = ("choice", "number", "scale", "yesno", "date", "phone")
 
@@ -93,13 +94,15 @@ def _assess(args: argparse.Namespace) -> int:
 
 def _read_answer(args: argparse.Namespace) -> int:
     words, options = words_of(own_pack(), args.lang), _options(args.options)
+    today = utc_now().date()
     if args.type == "choice" and not options:
         raise RefusedError("--options: a choice needs its options")
 
     def read(line: Mapping[str, Any]) -> dict[str, Any]:
         answer = read_answer(
-            args.type, line["text"], options=options, words=words, minimum=args.minimum, maximum=args.maximum
-        )
+            args.type, line["text"], options=options, words=words, minimum=args.minimum, maximum=args.maximum,
+            today=today,
+        )  # fmt: skip
         return {"value": answer.value, "reason": answer.reason}
 
     return _each_line(read, names_every=False)

@@ -1,5 +1,7 @@
 """Answers as people type them: each table row is a language, what was typed, and the value that is stored (or none)."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -255,3 +257,51 @@ def test_options_that_are_numbers_mean_themselves_not_their_place() -> None:
 def test_any_text_gets_an_answer_or_none_with_a_reason(kind: QuestionKind, text: str) -> None:
     answer = read_answer(kind, text, options=MOOD["en"], words=PACK.words["en"], minimum=0, maximum=10)
     assert answer.reason
+
+
+DAY = date(2026, 11, 24)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("en", "thirty two", 32.0),
+        ("en", "two hundred", 200.0),
+        ("en", "one hundred and five", 105.0),
+        ("en", "about 5", 5.0),
+        ("en", "3 and a half", 3.5),
+        ("en", "5-7", None),
+        ("en", "two or three", None),
+        ("en", "more than 5", None),
+        ("fr", "vingt et un", 21.0),
+        ("fr", "environ 4", 4.0),
+        ("fr", "plus ou moins 4", 4.0),
+        ("fr", "2 a 3", None),
+        ("sw", "hamsini na tano", 55.0),
+        ("sw", "kama 4 hivi", 4.0),
+        ("sw", "2 au 3", None),
+    ],
+)
+def test_numbers_of_several_words_and_what_is_no_single_number(language: str, text: str, value: float | None) -> None:
+    assert read_answer("number", text, options={}, words=PACK.words[language]).value == value
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("en", "yesterday", "2026-11-23"),
+        ("en", "12 march 2025", "2025-03-12"),
+        ("en", "3rd of dec", "2026-12-03"),
+        ("en", "03/25/2024", "2024-03-25"),
+        ("en", "5/6/85", "1985-06-05"),
+        ("en", "30 february", None),
+        ("en", "monday", None),
+        ("fr", "le 3 mai 2024", "2024-05-03"),
+        ("fr", "avant hier", "2026-11-22"),
+        ("sw", "tarehe 5 januari", "2027-01-05"),
+        ("sw", "tarehe 5 mei", None),
+        ("sw", "jana", "2026-11-23"),
+    ],
+)
+def test_dates_as_people_write_them(language: str, text: str, value: str | None) -> None:
+    assert read_answer("date", text, options={}, words=PACK.words[language], today=DAY).value == value

@@ -7,9 +7,9 @@ import pytest
 
 from bot.checkin import answered, keep, last_answered, next_step, open_checkin, reopened
 from bot.effects import Assessment, KeepProgress, Progress, Reason
-from bot.scores import is_complete, read_scores, read_value, score_of, total
+from bot.scores import read_scores, read_value, score_of, total
 from content.pack import load_pack
-from content.schema import Checkin, Level, Option, Question
+from content.schema import Checkin, Level, Option, Question, Sum
 from tests.conftest import NOW
 
 YES_NO = (Option("yes", score=1), Option("no", score=0))
@@ -24,8 +24,7 @@ MONTHLY = Checkin(
         Question("why", "text", when={"sleep": ("badly",)}, optional=True),
         Question("meals", "number", alarm_at_most=1, alarm_level=Level.PRACTICAL, alarm_route="practical"),
     ),
-    threshold=9,
-    threshold_level=Level.ELEVATED,
+    sums=(Sum("burden", ("mood", "sleep"), 9, Level.ELEVATED, countries={"MZ": 7}),),
 )  # fmt: skip
 START = Progress(checkin="monthly", version="3", language="en", question="mood", step=1, opened_at=NOW)
 
@@ -39,7 +38,7 @@ def asked(**answers: str | float) -> list[str]:
         assert question is not None
         if question.id in answers:
             progress = answered(progress, question, answers[question.id])
-        progress = next_step(MONTHLY, progress)
+        progress = next_step(MONTHLY, progress, is_private=True)
     return order
 
 
@@ -53,7 +52,7 @@ def test_a_condition_on_an_unanswered_question_does_not_hold() -> None:
 
 
 def test_every_step_counts_up_and_forgets_the_tries() -> None:
-    following = next_step(MONTHLY, replace(START, tries=2))
+    following = next_step(MONTHLY, replace(START, tries=2), is_private=True)
     assert (following.question, following.step, following.tries) == ("sleep", 2, 0)
 
 
@@ -96,7 +95,8 @@ def test_a_session_waits_for_its_one_reminder_and_then_for_its_end(
 
 def test_going_back_forgets_the_last_answer_and_its_score() -> None:
     mood, sleep = MONTHLY.questions[:2]
-    progress = next_step(MONTHLY, answered(next_step(MONTHLY, answered(START, mood, 4)), sleep, "badly"))
+    progress = next_step(MONTHLY, answered(START, mood, 4), is_private=True)
+    progress = next_step(MONTHLY, answered(progress, sleep, "badly"), is_private=True)
     assert last_answered(MONTHLY, progress) == sleep
     back = reopened(progress, sleep)
     assert (back.question, back.answers, back.scores) == ("sleep", {"mood": "4"}, {"mood": 4})
@@ -118,20 +118,34 @@ def test_what_an_answer_counts(question: Question, value: str | float, score: fl
 
 
 def test_what_was_not_answered_is_not_zero() -> None:
-    assert total({}) is None
+    assert total({}, ("mood",)) is None
+    assert total({"sleep": 3}, ("mood",)) is None
     assert read_scores(MONTHLY, {}) is None
-    assert read_scores(replace(MONTHLY, threshold=0), {}) is None
-    assert not is_complete(MONTHLY, {"mood": 8})
-    assert is_complete(MONTHLY, {"mood": 8, "sleep": 0})
 
 
 def test_a_sum_at_the_threshold_is_a_signal_also_where_it_is_partial() -> None:
     whole = read_scores(MONTHLY, {"mood": 6, "sleep": 3})
-    assert whole == Assessment(Level.ELEVATED, "distress", (Reason("score", "monthly 3: 9 of threshold 9"),))
+    assert whole == Assessment(Level.ELEVATED, "distress", (Reason("score", "burden 3: 9 of threshold 9"),))
     partial = read_scores(MONTHLY, {"mood": 9})
     assert partial is not None
-    assert partial.reasons[0].detail == "monthly 3: 9 of threshold 9 (not all questions answered)"
+    assert partial.reasons[0].detail == "burden 3: 9 of threshold 9 (not all questions answered)"
     assert read_scores(MONTHLY, {"mood": 8, "sleep": 0}) is None
+
+
+def test_a_country_has_its_own_threshold() -> None:
+    scores = {"mood": 4, "sleep": 3}
+    assert read_scores(MONTHLY, scores, "KE") is None
+    found = read_scores(MONTHLY, scores, "MZ")
+    assert found is not None
+    assert found.reasons[0].detail == "burden 3: 7 of threshold 7"
+
+
+def test_an_instrument_is_asked_only_in_its_languages_and_on_private_phones() -> None:
+    item = Question("item", "scale", minimum=0, maximum=3, languages=("en",), private_only=True)
+    checkin = replace(MONTHLY, questions=(MONTHLY.questions[0], item))
+    assert next_step(checkin, START, is_private=True).question == "item"
+    assert next_step(checkin, START, is_private=False).question == ""
+    assert next_step(checkin, replace(START, language="ha"), is_private=True).question == ""
 
 
 @pytest.mark.parametrize(("value", "level"), [(8.0, Level.HIGH), (10.0, Level.HIGH), (7.5, None)])
