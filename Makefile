@@ -12,13 +12,13 @@ ARGS ?=
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.runtime ## Build a synthetic programme and serve it on 127.0.0.1 (ARGS="--port 8081")
+demo: $(VENV)/.runtime $(VENV)/.model ## Build a synthetic programme and serve it on 127.0.0.1 (ARGS="--port 8081")
 	$(BIN)/hujambo demo $(ARGS)
 
-test: $(VENV)/.dev browser ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k words")
+test: $(VENV)/.dev $(VENV)/.model browser ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k words")
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: $(VENV)/.dev ## Run the long ones: kill -9 under load, two processes on one database
+test-slow: $(VENV)/.dev $(VENV)/.model ## Run the long ones: kill -9 under load, two processes on one database
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, format and types
@@ -26,7 +26,7 @@ lint: $(VENV)/.dev ## Check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Measure everything beside this machine's own limits and a peer (ARGS=--json)
+bench: $(VENV)/.dev $(VENV)/.model ## Measure everything beside this machine's own limits and a peer (ARGS=--json)
 	$(BIN)/hujambo bench inbound --peer $(ARGS)
 	$(BIN)/hujambo bench outbound $(ARGS)
 	$(BIN)/hujambo bench plan $(ARGS)
@@ -60,6 +60,12 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 	@if [ -e $(VENV)/.dev ]; then lock=requirements-dev.lock; else lock=requirements.lock; fi; \
 		echo "installing from $$lock"; $(PIP) --require-hashes -r $$lock
 	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The classifier learns once from the content's sentences, a minute or two; the service itself would do it at its first start.
+$(VENV)/.model: $(wildcard content/builtin/*/nlu.yaml content/builtin/*/concepts.yaml) content/builtin/intents.yaml \
+		bot/features.py bot/text.py hujambo/model.py | $(VENV)/.runtime
+	@echo "teaching the classifier"; $(BIN)/python -m hujambo.model
 	@touch $@
 
 browser:

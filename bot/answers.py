@@ -24,6 +24,8 @@ _NUMBER = re.compile(r"(?<![\d.,])-?\d+(?:[.,]\d+)?")
 _SPELLED_ZERO = re.compile(r"(?<![^\W\d_])[oO](?=\d)|(?<=\d)[oO](?![^\W\d_])")
 # "5-7": both ends are meant, so neither is the answer.
 _RANGE = re.compile(r"(?<![\d.,/-])\d+(?:[.,]\d+)?\s*[-–—]\s*\d+(?:[.,]\d+)?(?![\d/-])")
+_DIGIT_LETTERS = re.compile(r"(?<![\w])[a-z]+\d+[a-z][a-z\d]*(?![\w])|(?<![\w])\d[a-z]+\d[a-z\d]*(?![\w])")
+_NO_DIGITS = str.maketrans("0123456789", "oizeasgtbq")
 _DATE_PARTS = re.compile(r"\d+")
 _CENTURY = 100
 _SURELY_THIS_YEAR = timedelta(days=120)  # a day without a year that is further away may be last year's or next year's
@@ -333,10 +335,19 @@ def _split_numbers(text: str, speech: _Speech) -> tuple[list[float], list[str]]:
         return [1.0], []
     if folded.strip(" .!)(") == "o":
         return [0.0], []
+    folded = _DIGIT_LETTERS.sub(lambda word: _digit_letters(word[0], speech), folded)
     numbers = [float(found.replace(",", ".")) for found in _NUMBER.findall(folded)]
     left = _without_phrases(tokens(_NUMBER.sub(" ", folded)), speech)
     named, rest = _named_numbers(left, speech, has_digits=bool(numbers))
     return numbers + named, rest
+
+
+def _digit_letters(word: str, speech: _Speech) -> str:
+    """Arabic in Latin letters writes letters as digits: *sab3a* is seven and not three, *wa7ed* one and not seven."""
+    for form in (tuple(tokens(word)), tuple(tokens(speech.words.spellings.get(word, "")))):
+        if form in speech.numbers:
+            return f" {speech.numbers[form]} "
+    return f" {word.translate(_NO_DIGITS)} "
 
 
 def _without_phrases(words: list[str], speech: _Speech) -> list[str]:

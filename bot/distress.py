@@ -1,11 +1,12 @@
-"""How grave a message is, by word lists alone: all languages' lists, what bends them, and why."""
+"""How grave a message is, and why: all languages' word lists, what bends them, and what a classifier makes of it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from bot.effects import Assessment, Reason
+from bot.effects import Assessment, Opinion, Reason
 from bot.text import END, marked, tokens
-from bot.wordlists import Hit, WordList
+from bot.wordlists import Hit, WordList, known_words
 from content.schema import ROUTES, Level, Pack, Route
 
 ADULT = 18
@@ -39,19 +40,52 @@ class Finding:
     reasons: tuple[Reason, ...]
 
 
-class Reader:
-    """Compiles the lists of a pack once; `assess` reads one message with the lists of all given languages."""
+_kept: dict[int, tuple[Pack, dict[str, WordList]]] = {}
+_MOST_KEPT = 2  # packs; a service has one
 
-    def __init__(self, pack: Pack) -> None:
-        known = {code: WordList(words).known for code, words in pack.words.items()}
+
+def _compiled(pack: Pack) -> dict[str, WordList]:
+    """The pack's lists, compiled once: it takes seconds. Kept by identity, with the pack, so that no id returns."""
+    found = _kept.get(id(pack))
+    if found is None:
+        known = {code: known_words(words) for code, words in pack.words.items()}
         # A word that is right in one language is not a misspelling in another.
-        self._lists = {
-            code: WordList(words, frozenset().union(*(known[other] for other in known if other != code)))
+        lists = {
+            code: WordList(words, frozenset().union(*(known[other] for other in known if other != code)), known[code])
             for code, words in pack.words.items()
         }
+        if len(_kept) >= _MOST_KEPT:
+            _kept.pop(next(iter(_kept)))
+        found = _kept[id(pack)] = (pack, lists)
+    return found[1]
 
-    def assess(self, text: str, language: str, languages: Sequence[str]) -> Assessment:
-        """The gravest signal and everything that spoke for it. Quotes the lists, never the message."""
+
+class Classifier(Protocol):
+    """Says at once how grave a message is; `language` is the writer's own."""
+
+    def classify(self, text: str, language: str) -> Opinion: ...
+
+
+class Reader:
+    """Compiles the lists of a pack once; `assess` reads one message with the lists of all given languages.
+
+    `classifier` None: the lists alone.
+    """
+
+    def __init__(self, pack: Pack, classifier: Classifier | None = None) -> None:
+        self._classifier = classifier
+        self._lists = _compiled(pack)
+
+    def assess(self, text: str, language: str, languages: Sequence[str], opinion: Opinion | None = None) -> Assessment:
+        """The gravest signal and everything that spoke for it. Quotes the lists, never the message.
+
+        `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here.
+        """
+        if opinion is None and self._classifier is not None:
+            opinion = self._classifier.classify(text, language)
+        return _with_opinion(self._by_lists(text, language, languages), opinion)
+
+    def _by_lists(self, text: str, language: str, languages: Sequence[str]) -> Assessment:
         words = marked(text)
         if not words:
             return _CALM
@@ -81,6 +115,16 @@ class Reader:
         lists = [self._lists[code] for code in languages if code in self._lists]
         known = sum(1 for word in words if any(word in each.known for each in lists))
         return known * 5 >= len(words)
+
+
+def _with_opinion(read: Assessment, opinion: Opinion | None) -> Assessment:
+    """The graver of the two; both say why. Between equals the lists name the route: their words can be pointed at."""
+    if opinion is None or opinion.level is Level.NONE or opinion.level < read.level:
+        return read
+    reason = Reason("classifier", f"{opinion.by}: {opinion.route} {opinion.sureness:.0%}")
+    if opinion.level == read.level:
+        return replace(read, reasons=(*read.reasons[: MAX_REASONS - 1], reason))
+    return replace(read, level=opinion.level, route=opinion.route, reasons=(reason, *read.reasons[: MAX_REASONS - 1]))
 
 
 def _findings(reading: Reading, means: list[tuple[str, Hit]]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from content.schema import Level, Route
 class Reason:
     """Why the machine thinks so, for staff: a code that is translated, and a detail that quotes the word list."""
 
-    code: str  # list · means · answer · score · silence · age · media · repeat …
+    code: str  # list · classifier · means · answer · score · silence · age · media · repeat …
     detail: str = ""
 
 
@@ -33,6 +33,16 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a classifier makes of a message. `sureness`: its calibrated probability, 0 to 1, of `level` or more."""
+
+    level: Level
+    route: Route
+    sureness: float
+    by: str = "local"  # which classifier
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """One message as it came. `text` is raw; it may be empty, in any script, and up to 1,600 characters or more."""
 
@@ -40,6 +50,7 @@ class Inbound:
     text: str
     media: int
     received_at: datetime
+    opinion: Opinion | None = None  # of a classifier outside; None: it was not asked or did not answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def take_turn(
 ) -> Turn:
     """All that follows from one message, in the order in which it happens."""
     talk = Talk(person, memory, pack, now)
-    read = reader.assess(message.text, person.language, person.languages)
+    read = reader.assess(message.text, person.language, person.languages, message.opinion)
     until = memory.pending_until
     pending = memory.pending if until is not None and now < until else ""
     if memory.pending:

@@ -15,6 +15,7 @@ MAX_GAP = 2  # words that may stand inside a phrase: "want to [just] die"
 MIN_FUZZY = 5  # shorter words have too many neighbours: siko, siku, sikio
 CACHE_SIZE = 20_000
 MAX_WORD = 40
+_AND = "و"  # written onto the next word in Arabic
 _LEET = str.maketrans("013457", "oieast")
 
 Pieces = tuple[str, ...]
@@ -64,7 +65,9 @@ class Hit:
 class WordList:
     """All lists of one language. `read` brings a message to the language's own spelling, `find` finds its phrases."""
 
-    def __init__(self, words: Words, known_elsewhere: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, words: Words, known_elsewhere: frozenset[str] = frozenset(), known: frozenset[str] | None = None
+    ) -> None:
         self._pairs: dict[tuple[str, str], Pieces] = {}
         self._spellings: dict[str, Pieces] = {}
         for key, value in words.spellings.items():
@@ -74,12 +77,13 @@ class WordList:
             elif len(pieces) == 2:
                 self._pairs[pieces[0], pieces[1]] = tuple(tokens(value))
         self._pair_starts = {first for first, _ in self._pairs}
-        self.known = known_words(words)
+        self.known = known_words(words) if known is None else known
         self._known_elsewhere = known_elsewhere
         self._cache: dict[str, Pieces] = {}
         self._vocabulary: frozenset[str] = frozenset()
         self._shapes: dict[str, list[str]] = {}
         self._squeezed: dict[str, str] = {}
+        self._and_known: frozenset[str] = frozenset()
 
         self._groups = words.groups
         phrases = [
@@ -169,6 +173,7 @@ class WordList:
         grave = {word for phrase in phrases if phrase.source.level for place in phrase.words for word in place}
         grave |= {key for key in self._spellings if self._spellings[key][0] in grave}
         self._vocabulary = frozenset(grave)
+        self._and_known = self.known | self._vocabulary | self._spellings.keys()
         for word in grave:
             self._squeezed.setdefault(squeeze(word), word)
             if len(word) >= MIN_FUZZY and word.isalpha():
@@ -190,6 +195,8 @@ class WordList:
             return self._spellings[word]
         if word in self._vocabulary or word in self.known or len(word) < 3 or len(word) > MAX_WORD:
             return (word,)
+        if word[0] == _AND and word[1:] in self._and_known:
+            return (word[0], *self._understand(word[1:]))
         squeezed = self._squeezed.get(squeeze(word))
         guess: str | None = Guess(squeezed) if squeezed else None
         if guess is None and not word.isalpha() and not word.isdigit():
@@ -275,7 +282,7 @@ def known_words(words: Words) -> frozenset[str]:
     texts += [*words.numbers, *words.fine, *words.names, *words.common, *words.spellings, *words.spellings.values()]
     texts += [text for group in words.commands.values() for text in group]
     texts += [form for text in _pattern_texts(words) for place in slots(text, words.groups) for form in place]
-    return frozenset(word for text in texts for word in marked(text) if word != END)
+    return frozenset(word for text in set(texts) for word in marked(text) if word != END)
 
 
 def _sources(words: Words) -> Iterator[SignalList]:

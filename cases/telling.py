@@ -22,16 +22,31 @@ log = structlog.get_logger()
 # Neutral on purpose: the phone it arrives on may lie on a table (DOMAIN §3.2 rule d, §5.3).
 NOTICES: Mapping[str, str] = {
     "en": "Hujambo: alert {code} {level} at {site}. Please take it by {by}. {link}",
+    "es": "Hujambo: alerta {code} {level} en {site}. Por favor tomela antes de {by}. {link}",
+    "pt": "Hujambo: alerta {code} {level} em {site}. Por favor assuma antes de {by}. {link}",
+    "ar": "Hujambo: {code} {level} {site} {by} {link}",
+    "ha": "Hujambo: fadakarwa {code} {level} a {site}. Don Allah a karba kafin {by}. {link}",
+    "so": "Hujambo: digniin {code} {level} {site}. Fadlan qabo ka hor {by}. {link}",
     "fr": "Hujambo : alerte {code} {level}, site {site}. Merci de la prendre avant {by}. {link}",
     "sw": "Hujambo: tahadhari {code} {level}, kituo {site}. Tafadhali ichukue kabla ya {by}. {link}",
 }
 OWNER_NOTICES: Mapping[str, str] = {
     "en": "Hujambo: new message in alert {code} {level} at {site}. {link}",
+    "es": "Hujambo: mensaje nuevo en la alerta {code} {level}, {site}. {link}",
+    "pt": "Hujambo: nova mensagem no alerta {code} {level}, {site}. {link}",
+    "ar": "Hujambo: {code} {level} {site} {link}",
+    "ha": "Hujambo: sabon sako, fadakarwa {code} {level} a {site}. {link}",
+    "so": "Hujambo: fariin cusub, digniin {code} {level} {site}. {link}",
     "fr": "Hujambo : nouveau message, alerte {code} {level}, site {site}. {link}",
     "sw": "Hujambo: ujumbe mpya, tahadhari {code} {level}, kituo {site}. {link}",
 }
 LEVELS: Mapping[str, Mapping[Level, str]] = {
     "en": {Level.PRACTICAL: "PRACTICAL", Level.ELEVATED: "ELEVATED", Level.HIGH: "HIGH", Level.IMMINENT: "IMMINENT"},
+    "es": {Level.PRACTICAL: "NORMAL", Level.ELEVATED: "MEDIA", Level.HIGH: "URGENTE", Level.IMMINENT: "INMEDIATA"},
+    "pt": {Level.PRACTICAL: "NORMAL", Level.ELEVATED: "MEDIO", Level.HIGH: "URGENTE", Level.IMMINENT: "IMEDIATO"},
+    "ar": {Level.PRACTICAL: "عادي", Level.ELEVATED: "متوسط", Level.HIGH: "عاجل", Level.IMMINENT: "فوري"},
+    "ha": {Level.PRACTICAL: "SAUKI", Level.ELEVATED: "MATSAKAICI", Level.HIGH: "GAGGAWA", Level.IMMINENT: "YANZU"},
+    "so": {Level.PRACTICAL: "CAADI", Level.ELEVATED: "DHEXE", Level.HIGH: "DEGDEG", Level.IMMINENT: "HADDA"},
     "fr": {Level.PRACTICAL: "PRATIQUE", Level.ELEVATED: "MOYEN", Level.HIGH: "URGENT", Level.IMMINENT: "IMMINENT"},
     "sw": {Level.PRACTICAL: "KAWAIDA", Level.ELEVATED: "KATI", Level.HIGH: "JUU", Level.IMMINENT: "DHARURA"},
 }

@@ -10,11 +10,14 @@ A programme's folder has the same layout as `content/builtin`; every file in it 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from content.parts import EMPTY_WORDS, read_checkin, read_texts, read_words
 from content.schema import LANGUAGES, Checkin, Pack, QuestionText, Words
 from content.source import Desk, Entry, Fault
+from content.training import FILES as TRAINING_FILES
+from content.training import OTHER
 
 BUILTIN = Path(__file__).parent / "builtin"
 _WORD_FILES = ("signals.yaml", "answers.yaml", "commands.yaml", "talk.yaml", "common.yaml")
@@ -39,7 +42,7 @@ class Loaded:
 
 
 def load_pack(path: Path | None = None) -> Pack:
-    """The complete pack. Raises PackError with all faults."""
+    """The complete pack. Raises PackError with all faults. Files that did not change are not read again."""
     loaded = read_pack(path)
     if loaded.faults:
         raise PackError(loaded.faults)
@@ -63,7 +66,12 @@ class _Draft:
 
 
 def read_pack(path: Path | None = None) -> Loaded:
-    """The pack and its faults together, for `content.check`."""
+    """The pack and its faults together, for `content.check`. Files that did not change are not read again."""
+    return _read(path, _digest([BUILTIN, *([path] if path is not None else [])]))
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path | None, digest: str) -> Loaded:
     desk, draft = Desk(), _Draft()
     layers = [BUILTIN]
     if path is not None:
@@ -77,7 +85,7 @@ def read_pack(path: Path | None = None) -> Loaded:
         _read_layer(desk, draft, layer)
     pack = Pack(
         name=draft.name,
-        version=f"{draft.version}+{_digest(layers)}",
+        version=f"{draft.version}+{digest}",
         languages=draft.languages,
         checkins=draft.checkins,
         texts={key: text for key, text in draft.texts.items() if key[2] in draft.languages},
@@ -166,7 +174,8 @@ def _read_language(desk: Desk, draft: _Draft, layer: Path, language: str, common
 
 def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
     """A file that nothing reads is a typing error somebody would look for long."""
-    known = {"pack.yaml", "forbidden.yaml", "common.yaml", *_known_files(draft.languages)}
+    known = {f"{name}.yaml" for name in ("pack", "forbidden", "common", "intents", "limits")}
+    known |= set(_known_files(draft.languages))
     for file in sorted((*layer.rglob("*.yaml"), *layer.rglob("*.yml"))):
         relative = file.relative_to(layer).as_posix()
         if relative in known or (
@@ -180,8 +189,9 @@ def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
 
 def _known_files(languages: tuple[str, ...]) -> Iterator[str]:
     for language in languages:
-        for file in (*_WORD_FILES, "phrases.yaml", "checkins.yaml"):
+        for file in (*_WORD_FILES, "phrases.yaml", "checkins.yaml", *TRAINING_FILES):
             yield f"{language}/{file}"
+    yield from (f"{OTHER}/{file}" for file in TRAINING_FILES)
 
 
 __all__ = ["Fault", "Loaded", "PackError", "load_pack", "read_pack"]

@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     content: Path | None = Field(
         default=None, description="The programme's own content pack, laid over the built-in one"
     )
-    nlu: Literal["none"] = Field(default="none", description="Classifier beside the word lists; this version has none")
+    nlu: Literal["local", "none"] = Field(
+        default="local", description="Classifier beside the word lists: local, trained at first start, or none"
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on; a proxy stands before it")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on")
     proxies: str = Field(
@@ -152,5 +154,5 @@ def _sentence(place: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind == "missing":
         return f"{name}: is missing"
     if name == variable("nlu"):
-        return f"{name}: this version reads with word lists alone; the only value is 'none'"
+        return f"{name}: it is 'local' (a classifier in this process) or 'none' (word lists alone)"
     return f"{name}: {message.removeprefix('Value error, ')}"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from bot.checkin import open_checkin
-from bot.distress import Reader
 from bot.effects import (
     Assess,
     ChangeLanguage,
@@ -26,7 +25,7 @@ from bot.effects import (
 )
 from bot.turn import take_turn
 from hujambo.cli.frame import DONE, RefusedError
-from hujambo.cli.texts import own_pack, words_of
+from hujambo.cli.texts import own_reader, words_of
 from store.database import utc_now
 
 _HOTLINE = "1199"
@@ -41,7 +40,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _talk(args: argparse.Namespace) -> int:
-    pack = own_pack()
+    pack, reader = own_reader("local")
     words_of(pack, args.lang)
     if args.checkin not in pack.checkins:
         raise RefusedError(
@@ -49,7 +48,7 @@ def _talk(args: argparse.Namespace) -> int:
         )
     opening = open_checkin(pack, args.checkin, args.lang, utc_now())
     print(opening.text)
-    reader, progress, memory = Reader(pack), opening.progress, Memory()
+    progress, memory = opening.progress, Memory()
     person = Person(enrolled=True, language=args.lang, languages=pack.languages, hotline=_HOTLINE)
     current = progress if progress.question else None
     for number, text in enumerate(_messages(), 1):

@@ -10,11 +10,13 @@ from typing import Any
 
 from bot.answers import read_answer
 from bot.distress import Reader
+from bot.evaluation import Pair, confusion, report, worst
 from channels.segments import count
 from content.check import check_pack
 from content.pack import load_pack
-from content.schema import Pack, Words
+from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
+from hujambo.model import local_classifier
 from store.database import utc_now
 
 _KINDS = ("choice", "number", "scale", "yesno", "date", "phone")
@@ -27,8 +29,13 @@ def add_commands(commands: Any) -> None:
     check.add_argument("--json", action="store_true")
     check.set_defaults(run=_check)
     assess = commands.add_parser("assess", help='read danger in JSON lines {"id": …, "text": …, "lang": …} on stdin')
-    assess.add_argument("--nlu", choices=["local", "rasa", "none"], default="none")
+    assess.add_argument("--nlu", choices=["local", "rasa", "none"], default="local")
     assess.set_defaults(run=_assess)
+    evaluate = commands.add_parser("evaluate", help="how well labelled JSON lines are read: recall, precision, misses")
+    evaluate.add_argument("file", type=Path, help='lines {"text": …, "lang": …, "level": …, "route": …, "kind": …}')
+    evaluate.add_argument("--nlu", choices=["local", "rasa", "none"], default="local")
+    evaluate.add_argument("--json", action="store_true")
+    evaluate.set_defaults(run=_evaluate)
     read = commands.add_parser("read-answer", help='read answers in JSON lines {"text": …} on stdin')
     read.add_argument("--type", required=True, choices=_KINDS)
     read.add_argument("--lang", default="en")
@@ -42,6 +49,15 @@ def own_pack() -> Pack:
     """The pack of the settings, without asking for the other settings."""
     own = os.environ.get("HUJAMBO_CONTENT")
     return load_pack(Path(own) if own else None)
+
+
+def own_reader(nlu: str) -> tuple[Pack, Reader]:
+    """The pack of the settings and how it reads: `nlu` is local, rasa or none."""
+    if nlu == "rasa":
+        raise RefusedError("--nlu: this version has no Rasa yet; it is 'local' or 'none'")
+    own = os.environ.get("HUJAMBO_CONTENT")
+    pack = own_pack()
+    return pack, Reader(pack, local_classifier(Path(own) if own else None) if nlu == "local" else None)
 
 
 def words_of(pack: Pack, language: str) -> Words:
@@ -74,10 +90,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _assess(args: argparse.Namespace) -> int:
-    if args.nlu != "none":
-        raise RefusedError("--nlu: this version reads with word lists alone; the only value is 'none'")
-    pack = own_pack()
-    reader = Reader(pack)
+    pack, reader = own_reader(args.nlu)
 
     def assess(line: Mapping[str, Any]) -> dict[str, Any]:
         language = str(line.get("lang") or "")
@@ -90,6 +103,60 @@ def _assess(args: argparse.Namespace) -> int:
         }
 
     return _each_line(assess, names_every=True)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    pack, reader = own_reader(args.nlu)
+    pairs, faults = _labelled(args.file, pack, reader)
+    lines = list(report(pairs))
+    if args.json:
+        table = [{"meant": one.word, "read": two.word, "count": n} for (one, two), n in confusion(pairs).items()]
+        misses = [
+            {"text": pair.text, "lang": pair.language, "meant": pair.meant.word, "read": pair.read.word}
+            for pair in worst(pairs)
+        ]
+        print(as_json({"lines": lines, "confusion": table, "worst": misses, "faults": faults}))
+        return FAULTS if faults else DONE
+    for line in lines:
+        share = "-" if line["share"] is None else f"{line['share']:.1%} ({line['from']:.0%} to {line['to']:.0%})"
+        print(f"{line['language']:4} {line['what']:36} {line['part']:5} of {line['whole']:5}  {share}")
+    print("\nmeant → read      " + "".join(f"{level.word:>10}" for level in Level))
+    counted = confusion(pairs)
+    for meant in Level:
+        print(f"{meant.word:16}  " + "".join(f"{counted.get((meant, read), 0):10}" for read in Level))
+    for pair in worst(pairs):
+        print(f"\n{pair.language} {pair.meant.word} read as {pair.read.word}: {pair.text}", end="")
+    print()
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return FAULTS if faults else DONE
+
+
+def _labelled(file: Path, pack: Pack, reader: Reader) -> tuple[list[Pair], list[str]]:
+    """Each labelled line as it is read, with all languages of the pack and its own as the person's."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise RefusedError(f"{file}: cannot be read as a UTF-8 file") from None
+    pairs, faults = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            given = json.loads(line)
+            text, meant = str(given["text"]), Level.of(given["level"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            faults.append(f"{file}:{number}: expected a JSON object with text and level (none … imminent)")
+            continue
+        language = str(given.get("lang") or "")
+        found = reader.assess(text, language, pack.languages)
+        pairs.append(
+            Pair(
+                text, language, meant, found.level,
+                str(given.get("route") or "none"), found.route, str(given.get("kind") or ""),
+            )
+        )  # fmt: skip
+    return pairs, faults
 
 
 def _read_answer(args: argparse.Namespace) -> int:

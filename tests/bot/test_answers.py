@@ -305,3 +305,10 @@ def test_numbers_of_several_words_and_what_is_no_single_number(language: str, te
 )
 def test_dates_as_people_write_them(language: str, text: str, value: str | None) -> None:
     assert read_answer("date", text, options={}, words=PACK.words[language], today=DAY).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("sab3a", 7.0), ("wa7ed", 1.0), ("ta3ban 6", 6.0), ("٤", 4.0), ("ma 3indi", None)]
+)
+def test_digits_that_are_letters_of_arabic_are_no_numbers(text: str, value: float | None) -> None:
+    assert read_answer("number", text, options={}, words=PACK.words["ar"]).value == value

@@ -151,6 +151,7 @@ async def world(database_url: str, hashed: str) -> AsyncIterator[World]:
             "HUJAMBO_DATABASE_URL": database_url,
             "HUJAMBO_KEYS": KEYS,
             "HUJAMBO_PUBLIC_URL": "http://127.0.0.1",
+            "HUJAMBO_NLU": "none",
         }
     )
     service = await build_service(settings, clock=clock, with_wall=True)

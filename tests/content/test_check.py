@@ -36,18 +36,19 @@ def test_the_built_in_pack_has_no_fault() -> None:
 
 
 def test_every_text_of_the_built_in_pack_is_in_the_alphabet_of_which_160_characters_fit(builtin: Pack) -> None:
+    """Arabic has no place in it: there, `content check` counts 70 characters."""
     texts = [
-        *builtin.phrases.values(),
-        *(t.text for t in builtin.texts.values()),
-        *(t.help for t in builtin.texts.values()),
+        *(text for (_, language), text in builtin.phrases.items() if language != "ar"),
+        *(t.text for (_, _, language), t in builtin.texts.items() if language != "ar"),
+        *(t.help for (_, _, language), t in builtin.texts.items() if language != "ar"),
     ]
     assert [text for text in texts if segments(text.replace("{", "").replace("}", "").ljust(160, ".")) != 1] == []
 
 
 def test_a_missing_translation_is_reported_where_the_phrase_stands(tmp_path: Path) -> None:
+    others = sorted(language for language in load_pack().languages if language != "en")
     assert faults(tmp_path, {"en/phrases.yaml": "\nfarewell: Goodbye.\n"}) == [
-        "en/phrases.yaml:2: phrase 'farewell' is missing in 'fr'",
-        "en/phrases.yaml:2: phrase 'farewell' is missing in 'sw'",
+        f"en/phrases.yaml:2: phrase 'farewell' is missing in {language!r}" for language in others
     ]
 
 

@@ -73,7 +73,14 @@ class Live:
 
 @pytest.fixture
 async def live(database_url: str, keys: KeyRing) -> AsyncIterator[Live]:
-    settings = read_settings({"HUJAMBO_DATABASE_URL": database_url, "HUJAMBO_KEYS": KEYS, "HUJAMBO_PUBLIC_URL": PUBLIC})
+    settings = read_settings(
+        {
+            "HUJAMBO_DATABASE_URL": database_url,
+            "HUJAMBO_KEYS": KEYS,
+            "HUJAMBO_PUBLIC_URL": PUBLIC,
+            "HUJAMBO_NLU": "none",
+        }
+    )
     # Only its ear: what is stored stays as it came.
     service = await build_service(settings, roles=("web",))
     await build_world(service.database, 2, api_base="http://127.0.0.1:9")

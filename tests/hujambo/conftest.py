@@ -34,6 +34,7 @@ def settings(database_url: str) -> Settings:
             "HUJAMBO_DATABASE_URL": database_url,
             "HUJAMBO_KEYS": KEYS,
             "HUJAMBO_PUBLIC_URL": "https://checkins.example.org",
+            "HUJAMBO_NLU": "none",
         }
     )
 

@@ -33,7 +33,7 @@ def test_three_variables_are_enough() -> None:
     )
     assert (settings.content, settings.nlu, settings.host, settings.port, settings.log) == (
         None,
-        "none",
+        "local",
         "127.0.0.1",
         8080,
         "info",
@@ -78,7 +78,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("HUJAMBO_CONTENT", "/no/such/folder", "no such folder"),
         ("HUJAMBO_PROXIES", "127.0.0.1, proxy", "'proxy' is neither an address nor a network like 10.0.0.0/8"),
         ("HUJAMBO_PROXIES", "10.0.0.1/8", "'10.0.0.1/8' is neither an address nor a network like 10.0.0.0/8"),
-        ("HUJAMBO_NLU", "rasa", "this version reads with word lists alone; the only value is 'none'"),
+        ("HUJAMBO_NLU", "rasa", "it is 'local' (a classifier in this process) or 'none' (word lists alone)"),
         ("HUJAMBO_LOG", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
         ("HUJAMBO_PORT", "65536", "Input should be less than or equal to 65535"),
         ("HUJAMBO_PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),

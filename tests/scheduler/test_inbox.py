@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.checkin import open_checkin
 from bot.distress import Reader
-from bot.effects import Assessment
+from bot.effects import Assessment, Opinion
 from channels.base import IncomingMessage
 from content.pack import load_pack
 from content.schema import Pack
@@ -24,10 +24,10 @@ from tests.conftest import NOW, HandClock
 class BreakingReader(Reader):
     """A reader with a fault in it: one text makes it raise."""
 
-    def assess(self, text: str, language: str, languages: Sequence[str]) -> Assessment:
+    def assess(self, text: str, language: str, languages: Sequence[str], opinion: Opinion | None = None) -> Assessment:
         if "xyzzy" in text:
             raise RuntimeError(text)
-        return super().assess(text, language, languages)
+        return super().assess(text, language, languages, opinion)
 
 
 @pytest.fixture(scope="module")
