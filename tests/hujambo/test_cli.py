@@ -293,8 +293,11 @@ def test_a_bad_line_has_its_error_in_its_place(run: Run) -> None:
 
 
 def test_every_assessment_says_why(run: Run) -> None:
-    _, out, _ = run("assess", lines=['{"id": "a", "text": "i want to die", "lang": "en"}'])
+    line = '{"id": "a", "text": "i want to die", "lang": "en"}'
+    _, out, _ = run("assess", "--nlu", "none", lines=[line])
+    _, both, _ = run("assess", lines=[line])
 
+    assert [reason["code"] for reason in json.loads(both)["reasons"]] == ["list", "classifier"]
     assert json.loads(out) == {
         "id": "a",
         "level": "high",
@@ -344,7 +347,7 @@ def test_without_explain_only_what_a_phone_would_show_is_printed(run: Run) -> No
 def test_a_content_pack_is_checked_with_file_and_line(run: Run, tmp_path: Path) -> None:
     assert run("content", "check") == (
         0,
-        "reviewed by nobody yet: en, fr, sw (reviewed_by in pack.yaml)\nno faults\n",
+        "reviewed by nobody yet: en, fr, es, pt, sw, ha, ar, so (reviewed_by in pack.yaml)\nno faults\n",
         "",
     )
     (tmp_path / "en").mkdir()
@@ -364,3 +367,24 @@ def test_the_installed_command_fails_in_one_line_without_settings() -> None:
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("hujambo: HUJAMBO_")
+
+
+def test_evaluating_counts_what_was_heard_and_shows_what_was_not(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "labelled.jsonl"
+    file.write_text(
+        '{"text": "i want to die", "lang": "en", "level": "high", "route": "self_harm", "kind": "danger"}\n'
+        '{"text": "zzz qqq", "lang": "en", "level": "high", "route": "threat", "kind": "danger"}\n'
+        '{"text": "good morning", "lang": "en", "level": "none", "kind": "everyday"}\n'
+        "no json\n",
+        encoding="utf-8",
+    )
+    code, out, _ = run("evaluate", str(file), "--nlu", "none", "--json")
+
+    found = json.loads(out)
+    first = found["lines"][0]
+    assert code == 1
+    assert (first["what"], first["part"], first["whole"]) == ("danger read as high or imminent", 1, 2)
+    assert 0.09 < first["from"] < 0.5 < first["to"] < 0.91
+    assert [miss["text"] for miss in found["worst"]] == ["zzz qqq"]
+    assert found["faults"] == [f"{file}:4: expected a JSON object with text and level (none … imminent)"]
+    assert run("evaluate", str(file), "--nlu", "none")[1].count("of") > 5
