@@ -75,7 +75,8 @@ async def _form(request: web.Request, typed: Mapping[str, Any], fault: str) -> w
         status=422 if fault else 200,
         section="campaigns",
         sites=listed,
-        checkins=list(console.pack.checkins.values()),
+        # The weekly one first: it is what most campaigns are.
+        checkins=sorted(console.pack.checkins.values(), key=lambda one: (one.id != "weekly", one.id)),
         typed=typed,
         fault=fault,
     )
