@@ -10,6 +10,7 @@ from functools import lru_cache
 import phonenumbers
 from rapidfuzz.distance import OSA
 
+from bot.replies import contains
 from bot.text import fold, squeeze, tokens
 from content.schema import Question, QuestionKind, Words
 
@@ -26,7 +27,10 @@ _SPELLED_ZERO = re.compile(r"(?<![^\W\d_])[oO](?=\d)|(?<=\d)[oO](?![^\W\d_])")
 _RANGE = re.compile(r"(?<![\d.,/-])\d+(?:[.,]\d+)?\s*[-–—]\s*\d+(?:[.,]\d+)?(?![\d/-])")
 _DIGIT_LETTERS = re.compile(r"(?<![\w])[a-z]+\d+[a-z][a-z\d]*(?![\w])|(?<![\w])\d[a-z]+\d[a-z\d]*(?![\w])")
 _NO_DIGITS = str.maketrans("0123456789", "oizeasgtbq")
+_DATE = re.compile(r"^\D*(\d{1,4})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{1,4})\D*$")
+_DAY_AND_MONTH = re.compile(r"^\D*(\d{1,2})\s*[-/.]\s*(\d{1,2})\D*$")
 _DATE_PARTS = re.compile(r"\d+")
+_DATE_WORDS = 6  # a longer text tells of something else: "may" and "mar" are also no months
 _CENTURY = 100
 _SURELY_THIS_YEAR = timedelta(days=120)  # a day without a year that is further away may be last year's or next year's
 
@@ -427,20 +431,23 @@ def _is_range(text: str, speech: _Speech) -> bool:
 
 def _date(text: str, speech: _Speech, today: date | None) -> Answer:
     """Day first, as all our countries write it, or year first; months and days also by name. ISO out."""
-    said = tokens(fold(text))
-    offset = next((value for form, value in speech.days.items() if _stands_in(form, said)), None)
-    parts = [int(part) for part in _DATE_PARTS.findall(fold(text)) if len(part) <= 4]
+    folded = fold(text)
+    said = tokens(folded)
+    written = _DATE.match(folded) or _DAY_AND_MONTH.match(folded)
+    if written:
+        return _certain_date(*_by_place([int(part) for part in written.groups()]), today)
+    if len(said) > _DATE_WORDS:
+        return Answer(None, "not a date")
+    parts = [int(part) for part in _DATE_PARTS.findall(folded) if len(part) <= 4]
+    offset = next((value for form, value in speech.days.items() if contains(said, form)), None)
     if offset is not None and not parts:
         return Answer((today + timedelta(days=offset)).isoformat(), "day") if today else Answer(None, "not a date")
-    month = next((value for form, value in speech.months.items() if _stands_in(form, said)), None)
-    if month is not None and len(parts) in (1, 2):
-        day, year = (parts[0], parts[1] if len(parts) > 1 else None)
-        if day > 31 and year is not None:
-            day, year = year, day
-    elif month is None and len(parts) in (2, 3) and len(parts) == len(_DATE_PARTS.findall(fold(text))):
-        day, month, year = _by_place(parts)
-    else:
+    month = next((value for form, value in speech.months.items() if contains(said, form)), None)
+    if month is None or len(parts) not in (1, 2):
         return Answer(None, "not a date")
+    day, year = (parts[0], parts[1] if len(parts) > 1 else None)
+    if day > 31 and year is not None:
+        day, year = year, day
     return _certain_date(day, month, year, today)
 
 
@@ -481,10 +488,6 @@ def _whole_year(year: int, today: date | None) -> int:
         return year
     this = 2000 + year
     return this - _CENTURY if today is not None and this > today.year + 1 else this
-
-
-def _stands_in(form: Form, said: Sequence[str]) -> bool:
-    return bool(form) and any(tuple(said[at : at + len(form)]) == form for at in range(len(said) - len(form) + 1))
 
 
 def _phone(text: str) -> Answer:
