@@ -19,7 +19,6 @@ from content.schema import Pack
 from hujambo.demo import stories
 from hujambo.demo.history import CHECKIN, WEEKS, History, Rehearsal, Rows
 from hujambo.demo.people import OFFICE_NUMBER, PLACES, STAFF, Someone, make_people, new_password, site_rows
-from hujambo.model import local_classifier
 from hujambo.settings import Settings
 from scheduler import campaigns
 from scheduler.due import Plan
@@ -99,7 +98,7 @@ async def _fill(
     log_ins, staff = await _staff(database, sites, begin)
     numbers = await _campaigns(database, pack, begin)
     enrolled = make_people(people, sites, staff, channel_id, database.keys, database.new_id, now, rng)
-    reader = Reader(pack, local_classifier(settings.content) if settings.nlu == "local" else None)
+    reader = Reader(pack)
     history = History(database, Rehearsal(pack, reader), numbers, now)
     for start in range(0, people, CHUNK):
         await _write(database, history, enrolled[start : start + CHUNK], rng)
