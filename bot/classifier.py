@@ -26,6 +26,7 @@ _ROUTES: tuple[Route, ...] = tuple(route for route in ROUTES if route != "none")
 _URGENT: frozenset[Route] = frozenset({"self_harm", "harm_others", "threat"})
 _DANGERS = frozenset(_ROUTES) - {"distress", "practical"}
 MOST_CLAUSES = 3  # in one stretch
+LEAST = 2  # words: what one word means alone ("si", "3", "help") is for the lists to say
 LONG = 24  # words: a longer clause is also read in stretches of LONG, moved on by half
 MOST_WORDS = 400  # an SMS has 1,600 characters at most
 _KEPT_WORDS = 20_000
@@ -66,7 +67,7 @@ class LocalClassifier:
         return _NONE if chances is None else self._judge(chances, language)
 
     def chances(self, text: str) -> Array | None:
-        """For each stretch of the message the heads' probabilities and the routes' scores; None without words."""
+        """For each stretch the heads' probabilities and the routes' scores; None for less than two words."""
         clauses = _clauses(text)
         if not clauses:
             return None
@@ -76,6 +77,8 @@ class LocalClassifier:
             sums.append(added)
             sizes.append(size)
         stretches, norms = _stretches(sums, sizes)
+        if not len(norms):
+            return None
         scores = stretches / np.sqrt(norms)[:, None] + self.model.bias
         heads = len(HEADS)
         scores[:, :heads] = 1 / (1 + np.exp(-(scores[:, :heads] * self.model.slope + self.model.offset)))
@@ -163,12 +166,14 @@ def _stretches(sums: Sequence[Array], sizes: Sequence[Array]) -> tuple[Array, Ar
     """Up to three clauses in a row, and the parts of long ones. A stretch's sums do not depend on what follows it."""
     found, norms = [], []
     for first in range(len(sums)):
-        total, size = np.zeros(len(COLUMNS), dtype=np.float32), 0.0
+        total, size, words = np.zeros(len(COLUMNS), dtype=np.float32), 0.0, 0
         for clause in range(first, min(first + MOST_CLAUSES, len(sums))):
             total = total + sums[clause][-1]
             size += float(sizes[clause][-1])
-            found.append(total)
-            norms.append(size)
+            words += len(sums[clause]) - 1
+            if words >= LEAST:
+                found.append(total)
+                norms.append(size)
         words = len(sums[first]) - 1
         for start in range(0, words - LONG // 2 if words > LONG else 0, LONG // 2):
             end = min(start + LONG, words)

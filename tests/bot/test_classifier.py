@@ -65,8 +65,9 @@ def test_it_hears_what_it_was_taught_in_other_words_and_spellings(classifier: Lo
     assert classifier.classify("the market was nice today", "en").level is Level.NONE
 
 
-def test_no_words_are_no_opinion(classifier: LocalClassifier) -> None:
-    assert classifier.classify(" ... ", "en") == Opinion(Level.NONE, "none", 0.0)
+def test_less_than_two_words_are_no_opinion(classifier: LocalClassifier) -> None:
+    for text in (" ... ", "si", "death", "3"):  # what one word means is for the lists to say
+        assert classifier.classify(text, "en") == Opinion(Level.NONE, "none", 0.0)
 
 
 def test_a_cry_inside_a_long_story_is_heard(classifier: LocalClassifier) -> None:
