@@ -1,9 +1,9 @@
 """Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
 
 Personal text lives in few columns, all sealed: numbers, names (`contact`, `beneficiary`, `staff`), messages (`inbox`,
-`outbox`), answers (`answer`, `session`), notes (`alert_event`, `follow_up`). Ids are assigned by the client
-(`Database.new_id`), so that rows of several tables can be written in one batch, except in the append-only journals,
-whose order is their id.
+`outbox`), answers (`answer`, `session`), notes (`alert_event`, `case_event`, `follow_up`, `goal`, `referral`,
+`finding`, `handover`). Ids are assigned by the client (`Database.new_id`), so that rows of several tables can be
+written in one batch, except in the append-only journals, whose order is their id.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -99,6 +99,12 @@ site = Table(
     # {"0": [480, 1020], …}: weekday (Monday 0) → minutes between which staff are on duty.
     Column("staffed", Json, nullable=False),
     Column("hotline", String(32)),
+    # {"2026-12-25": "Christmas", …}: days without staffed hours. Imminent and high alerts do not wait for their end.
+    Column("holidays", Json, nullable=False, server_default="{}"),
+    # {"imminent": {"target_minutes": 15, "rung_minutes": 5}, …}: where this site differs from cases.rules.PACES.
+    Column("paces", Json, nullable=False, server_default="{}"),
+    # Whoever is told when the rota names nobody who can be reached. A site in use always has one.
+    Column("fallback_id", Id),
 )
 
 channel = Table(
@@ -131,6 +137,8 @@ contact = Table(
     Column("opted_out_by", String(16)),
     # A staff member is talking: the bot only reads for danger until then.
     Column("held_until", Instant),
+    # Nobody knows who holds this number now: only content-free texts go there until staff have verified it by voice.
+    Column("unverified_since", Instant),
     # Small pure state of the dialogue outside a check-in (bot.effects.Memory as JSON).
     Column("memory", Json, nullable=False),
     Column("last_inbound_at", Instant),
@@ -194,6 +202,7 @@ staff = Table(
     Column("phone", Sealed("staff.phone")),
     Column("phone_index", LargeBinary(16), unique=True),
     Column("email", Sealed("staff.email")),
+    Column("most_alerts", Integer),  # so many open alerts of their own are enough; None: the programme's usual
     Column("disabled_at", Instant),
     Column("created_at", Instant, nullable=False),
 )
@@ -220,6 +229,36 @@ rota = Table(
     _ref("staff_id", "staff", nullable=False),
     Column("starts_at", Instant),
     Column("ends_at", Instant),
+    # A shift that returns every week, in the site's local time: days of the week on which it starts (Monday 0), and
+    # minutes after midnight; from_minute > until_minute means that it ends on the next day. None: the whole time.
+    Column("weekdays", Json),
+    Column("from_minute", Integer),
+    Column("until_minute", Integer),
+)
+
+leave = Table(
+    "leave",
+    metadata,
+    _id(),
+    _ref("staff_id", "staff", nullable=False, index=True),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _ref("created_by", "staff"),
+    Column("cancelled_at", Instant),
+)
+
+handover = Table(
+    "handover",
+    metadata,
+    _id(),
+    # One shift's hand-over sheet: who left it, what they add to what the sheet shows by itself, who has read it.
+    _ref("site_id", "site", nullable=False, index=True),
+    _ref("from_id", "staff", nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Sealed("handover.note")),
+    _ref("read_by", "staff"),
+    Column("read_at", Instant),
 )
 
 # --- messages ---
@@ -426,6 +465,16 @@ alert = Table(
     Column("messages", Integer, nullable=False, server_default="1"),
     # A report about staff (route misconduct) is an alert of its own: it shares none with anything else.
     Column("is_report", Boolean, nullable=False, default=False, server_default=sa.false()),
+    # The staff member a report is about, as a focal point understood it: whatever their role, they see nothing of it.
+    Column("about_id", Id),
+    # Raised by the duress word: nobody calls or writes unless that was agreed, and nothing shows on the person's phone.
+    Column("is_silent", Boolean, nullable=False, default=False, server_default=sa.false()),
+    # A drill: handled like any other, counted as none.
+    Column("is_drill", Boolean, nullable=False, default=False, server_default=sa.false()),
+    # An outcome that its owner has asked a supervisor to close with.
+    Column("asked_outcome", String(32)),
+    Column("asked_by", Id),
+    Column("asked_at", Instant),
     Index(
         "ix_alert_unclosed",
         "contact_id",
@@ -472,6 +521,8 @@ follow_up = Table(
     Column("state", String(16), nullable=False),  # open · done
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0, server_default="0"),
+    Column("result", String(32)),  # the last contact result, or how the task ended
     Column("done_at", Instant),
     _ref("done_by", "staff"),
     Index(
@@ -479,6 +530,120 @@ follow_up = Table(
         "due_at",
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
+    ),
+)
+
+case_event = Table(
+    "case_event",
+    metadata,
+    _journal_id(),
+    # What happened in a person's case that no other journal holds: attempts without an alert, visits, transfers, exit,
+    # a changed fact of safe contact, a number verified. Append-only.
+    _ref("beneficiary_id", "beneficiary", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(24), nullable=False),
+    _ref("staff_id", "staff"),
+    Column("data", Json, nullable=False),
+    Column("note", Sealed("case_event.note")),
+)
+
+goal = Table(
+    "goal",
+    metadata,
+    _id(),
+    # One goal of the reintegration plan, in one area of life (content.schema.DOMAINS).
+    _ref("beneficiary_id", "beneficiary", nullable=False, index=True),
+    Column("domain", String(16), nullable=False),
+    Column("text", Sealed("goal.text"), nullable=False),
+    Column("state", String(16), nullable=False),  # open · reached · dropped
+    Column("set_at", Instant, nullable=False),
+    _ref("set_by", "staff"),
+    Column("due_on", sa.Date),
+    Column("ended_at", Instant),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    _id(),
+    # How an area of life stands, seen or confirmed by staff: beside what the person says in check-ins.
+    _ref("beneficiary_id", "beneficiary", nullable=False, index=True),
+    Column("domain", String(16), nullable=False),
+    Column("value", Integer, nullable=False),  # 1 well · 2 so-so · 3 badly, as in the check-ins by area
+    Column("source", String(16), nullable=False),  # visit · call · office · partner · document
+    Column("at", Instant, nullable=False),
+    _ref("staff_id", "staff"),
+    Column("note", Sealed("finding.note")),
+)
+
+service = Table(
+    "service",
+    metadata,
+    _id(),
+    # The directory of services a person can be referred to. Organisations only: nothing here is about a person.
+    Column("code", String(32), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("site_ids", Json, nullable=False),  # empty: every site
+    Column("languages", Json, nullable=False),
+    Column("eligibility", String(400), nullable=False, server_default=""),
+    Column("hours", String(200), nullable=False, server_default=""),
+    Column("address", String(200), nullable=False, server_default=""),
+    Column("phone", String(32), nullable=False, server_default=""),
+    Column("agreement", String(64), nullable=False, server_default=""),  # under which data may be passed on
+    Column("is_women_friendly", Boolean, nullable=False),
+    Column("is_child_friendly", Boolean, nullable=False),
+    Column("checked_on", sa.Date),
+    Column("disabled_at", Instant),
+)
+
+referral = Table(
+    "referral",
+    metadata,
+    _id(),
+    _ref("beneficiary_id", "beneficiary", nullable=False, index=True),
+    _ref("alert_id", "alert", index=True),
+    _ref("service_id", "service", nullable=False),
+    # proposed → sent → accepted → arrived; declined (by the person), refused (by the service), lost (never arrived)
+    Column("state", String(16), nullable=False),
+    Column("consent", String(16), nullable=False),  # spoken · written · none_needed (the person goes themselves)
+    Column("note", Sealed("referral.note")),
+    Column("made_at", Instant, nullable=False),
+    _ref("made_by", "staff"),
+    Column("due_at", Instant, nullable=False),  # by when it must be known whether the person arrived
+    Column("settled_at", Instant),
+    _ref("settled_by", "staff"),
+)
+
+drill = Table(
+    "drill",
+    metadata,
+    _id(),
+    # A synthetic cry for help, sent into one channel for one site again and again: does it reach a human in time?
+    _ref("site_id", "site", nullable=False),
+    _ref("channel_id", "channel", nullable=False),
+    Column("every_days", Integer, nullable=False),
+    Column("state", String(16), nullable=False),  # active · off
+    Column("due_at", Instant, nullable=False),
+    sa.UniqueConstraint("site_id", "channel_id"),
+)
+
+drill_run = Table(
+    "drill_run",
+    metadata,
+    _id(),
+    _ref("drill_id", "drill", nullable=False, index=True),
+    _ref("alert_id", "alert", index=True),
+    Column("started_at", Instant, nullable=False),
+    Column("target_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),  # running · passed · failed
+    Column("settled_at", Instant),
+    _ref("taken_by", "staff"),
+    Index(
+        "ix_drill_run_running",
+        "target_at",
+        sqlite_where=sa.text("state = 'running'"),
+        postgresql_where=sa.text("state = 'running'"),
     ),
 )
 
