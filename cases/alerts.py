@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rota, rules
+from cases.duty import Duty, gather_duty, gather_needs
 from cases.handling import add_note, close, log_attempt, pass_on, reply, set_level, take
-from cases.hours import Hours
 from cases.ladder import climb_due
 from cases.rules import AlertRuleError
-from cases.telling import Duty, Notice, event_row, gather_duty, tell
+from cases.telling import Notice, event_row, tell
 from content.schema import Level, Route
 from store import tables
 from store.database import Database, signal
@@ -57,8 +57,9 @@ class Danger:
 
 @dataclass(slots=True)
 class _Written:
-    """What a batch comes to: rows to write and staff to tell."""
+    """What a batch comes to: rows to write and staff to tell; and what the people in it need of them."""
 
+    needs: dict[int, rota.Need] = field(default_factory=dict)
     alert_ids: dict[Key, int] = field(default_factory=dict)
     updates: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -83,7 +84,7 @@ async def open_or_join(
     for danger in dangers:
         by_key[danger.key].append(danger)
     duty = await gather_duty(connection, {danger.site_id for danger in dangers})
-    written = _Written()
+    written = _Written(needs=await gather_needs(connection, {danger.contact_id for danger in dangers}))
     waiting = dict(by_key)
     for _ in range(_ROUNDS):
         # A second process may open an alert for the same contact between our look and our insert: then we look again.
@@ -113,7 +114,7 @@ async def _open(
 ) -> None:
     codes = await _fresh_codes(connection, len(waiting))
     rows = {
-        key: _new_alert(database.new_id(), code, dangers, duty, now)
+        key: _new_alert(database.new_id(), code, dangers, duty, written.needs.get(key[0]), now)
         for code, (key, dangers) in zip(codes, waiting.items(), strict=True)
     }
     statement = (
@@ -128,19 +129,22 @@ async def _open(
         written.alert_ids[key] = row["id"]
         written.events.append(event_row(row["id"], now, "opened", dangers[0].as_data()))
         written.events += [event_row(row["id"], now, "joined", d.as_data()) for d in dangers[1:]]
-        step = rules.first_step(
-            Level(row["level"]), duty.rungs(row["site_id"], row["route"], now), now, _hours(duty, row)
-        )
-        written.notices.append(_notice(row, dangers[-1].channel_id, step.tell, row["due_at"]))
+        need = written.needs.get(contact_id)
+        step = duty.first_step(Level(row["level"]), row["route"], row["site_id"], need, now)
+        # In the gravest case everybody on the rung hears of it: a minute lost on whom it suits best is too much.
+        suits = need if row["level"] < Level.IMMINENT else need and replace(need, language="", gender=None)
+        written.notices.append(_notice(row, dangers[-1].channel_id, step.tell, row["due_at"], need=suits))
 
 
-def _new_alert(alert_id: int, code: str, dangers: Sequence[Danger], duty: Duty, now: datetime) -> dict[str, Any]:
+def _new_alert(
+    alert_id: int, code: str, dangers: Sequence[Danger], duty: Duty, need: rota.Need | None, now: datetime
+) -> dict[str, Any]:
     first = dangers[0]
     joined = rules.Joined(first.level, first.route, is_raised=False)
     for danger in dangers[1:]:
         joined = rules.join(joined.level, joined.route, danger.level, danger.route)
-    hours = duty.sites[first.site_id].hours
-    step = rules.first_step(joined.level, duty.rungs(first.site_id, joined.route, now), now, hours)
+    site = duty.sites[first.site_id]
+    step = duty.first_step(joined.level, joined.route, first.site_id, need, now)
     return {
         "id": alert_id,
         "code": code,
@@ -154,7 +158,7 @@ def _new_alert(alert_id: int, code: str, dangers: Sequence[Danger], duty: Duty, 
         "rung": step.rung,
         "owner_id": None,
         "opened_at": now,
-        "target_at": rules.target_at(joined.level, now, hours),
+        "target_at": rules.target_at(joined.level, now, site.hours, site.paces),
         "due_at": step.due_at,
         "messages": len(dangers),
         "is_report": first.key[1],
@@ -197,6 +201,7 @@ async def _join(
             state=sa.bindparam("new_state"),
             owner_id=sa.bindparam("new_owner_id"),
             taken_at=sa.bindparam("new_taken_at"),
+            rung=sa.bindparam("new_rung"),
             messages=a.c.messages + sa.bindparam("more"),
         ),
         updates,
@@ -212,7 +217,7 @@ def _joined(
     now: datetime,
 ) -> dict[str, Any]:
     """Fold the dangers into the alert `row` (which is updated in place); the parameters of its UPDATE."""
-    hours = _hours(duty, row)
+    site = duty.sites[row["site_id"]]
     written.alert_ids[_key(row)] = row["id"]
     raised = False
     for danger in dangers:
@@ -222,15 +227,18 @@ def _joined(
         raised = raised or joined.is_raised
         kind = "raised" if joined.is_raised else "joined"
         written.events.append(event_row(row["id"], now, kind, danger.as_data()))
-    if row["route"] == "misconduct" and row["owner_id"] not in {None, *_focal_points(duty)}:
+    if row["route"] == "misconduct" and row["owner_id"] not in {None, *rota.focal_points(duty.members)}:
         # Its owner is no focal point any more and may not see it: it must be free for one who is.
         written.events.append(event_row(row["id"], now, "returned", {"from": row["owner_id"]}))
         row["state"], row["owner_id"], row["taken_at"], raised = "open", None, None, True
     if raised:
-        row["target_at"] = min(row["target_at"], rules.target_at(Level(row["level"]), now, hours))
-        due = rules.climbs_at(Level(row["level"]), now, hours)
+        if row["state"] == "open" and row["rung"] == rules.CASEWORKER_RUNG:
+            # It was the caseworker's alone until now.
+            row["rung"] = next(iter(duty.rungs(row["site_id"], row["route"], now)), rules.CASEWORKER_RUNG)
+        row["target_at"] = min(row["target_at"], rules.target_at(Level(row["level"]), now, site.hours, site.paces))
+        due = rules.climbs_at(Level(row["level"]), now, site.hours, site.paces)
         if row["state"] == "taken":
-            due = rules.may_rest_until(Level(row["level"]), now, row["target_at"], hours)
+            due = rules.may_rest_until(Level(row["level"]), now, row["target_at"], site.hours, site.paces)
         row["due_at"] = min(row["due_at"] or due, due)
     _tell_of_join(row, dangers[-1].channel_id, raised, row["id"] in told_lately, written)
     return {
@@ -243,6 +251,7 @@ def _joined(
         "new_state": row["state"],
         "new_owner_id": row["owner_id"],
         "new_taken_at": row["taken_at"],
+        "new_rung": row["rung"],
         "more": len(dangers),
     }
 
@@ -298,16 +307,14 @@ def _key(row: dict[str, Any]) -> Key:
     return row["contact_id"], bool(row["is_report"])
 
 
-def _focal_points(duty: Duty) -> tuple[int, ...]:
-    return rota.focal_points(duty.members)
-
-
-def _hours(duty: Duty, row: dict[str, Any]) -> Hours:
-    return duty.sites[row["site_id"]].hours
-
-
 def _notice(
-    row: dict[str, Any], channel_id: int, whom: frozenset[rules.Told], by: datetime, *, is_joined: bool = False
+    row: dict[str, Any],
+    channel_id: int,
+    whom: frozenset[rules.Told],
+    by: datetime,
+    *,
+    is_joined: bool = False,
+    need: rota.Need | None = None,
 ) -> Notice:
     return Notice(
         alert_id=row["id"],
@@ -322,6 +329,8 @@ def _notice(
         tell=whom,
         by=by,
         is_joined=is_joined,
+        need=need,
+        about_id=row.get("about_id"),
     )
 
 

@@ -1,6 +1,6 @@
 """A site's staffed hours, and counting time in them: pure, local time only inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -14,15 +14,17 @@ class Hours:
     """`staffed` is {weekday as text, Monday "0": [from, until] in minutes after local midnight}, as `site.staffed`.
 
     A site that names no hours is taken to be staffed always: a clock must never stop for want of a setting.
+    `holidays` are local days as "2026-12-25" on which nobody is on duty.
     """
 
     staffed: Mapping[str, Sequence[int]]
     time_zone: str
+    holidays: Collection[str] = ()
 
     def _stretch(self, local_day: datetime) -> tuple[datetime, datetime] | None:
         """The staffed stretch of this local day, in UTC. Wall-clock times, so it survives daylight saving."""
         span = self.staffed.get(str(local_day.weekday()))
-        if not span or span[0] >= span[1]:
+        if not span or span[0] >= span[1] or local_day.date().isoformat() in self.holidays:
             return None
         zone = ZoneInfo(self.time_zone)
         midnight = datetime.combine(local_day.date(), time(), zone)

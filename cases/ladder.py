@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rules
-from cases.telling import Notice, event_row, gather_duty, tell
+from cases.duty import gather_duty
+from cases.telling import Notice, event_row, tell
 from content.schema import Level
 from store import tables
 from store.database import Clock, Database, signal
@@ -26,7 +27,8 @@ async def climb_due(database: Database, clock: Clock, base_url: str = "") -> int
         for a in alerts:
             level = Level(a["level"])
             rungs = duty.rungs(a["site_id"], a["route"], now)
-            step = rules.next_step(a["state"], level, a["rung"], rungs, now, duty.sites[a["site_id"]].hours)
+            site = duty.sites[a["site_id"]]
+            step = rules.next_step(a["state"], level, a["rung"], rungs, now, site.hours, site.paces)
             kind = "returned" if step.returns else "climbed"
             events.append(event_row(a["id"], now, kind, {"rung": step.rung, "from": a["owner_id"]}))
             updates.append({"alert_id": a["id"], "new_rung": step.rung, "new_due_at": step.due_at})
@@ -43,6 +45,7 @@ async def climb_due(database: Database, clock: Clock, base_url: str = "") -> int
                     owner_id=a["owner_id"],
                     tell=step.tell,
                     by=step.due_at,
+                    about_id=a["about_id"],
                 )
             )
         await _move(connection, updates)

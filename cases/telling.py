@@ -1,7 +1,7 @@
 """Telling staff of an alert: who they are, the neutral words, and the outbox rows. Never a text, name or number."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rota
-from cases.hours import Hours
+from cases.duty import Duty, Site
 from cases.rules import Told
 from content.schema import Level
 from store import tables
@@ -53,13 +53,6 @@ LEVELS: Mapping[str, Mapping[Level, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    id: int
-    code: str
-    hours: Hours
-
-
-@dataclass(frozen=True, slots=True)
 class Notice:
     """One telling to be done: which alert, and everything that decides who hears of it and in which words."""
 
@@ -75,49 +68,9 @@ class Notice:
     tell: frozenset[Told]
     by: datetime
     is_joined: bool = False
-
-
-@dataclass(slots=True)
-class Duty:
-    """The rota, staff and sites that a batch of alerts needs, gathered once."""
-
-    sites: dict[int, Site] = field(default_factory=dict)
-    entries: list[rota.Entry] = field(default_factory=list)
-    members: list[rota.Member] = field(default_factory=list)
-    languages: dict[int, str] = field(default_factory=dict)
-    email_id: int | None = None  # the channel e-mail leaves through, if there is one
-
-    def rungs(self, site_id: int, route: str, now: datetime) -> list[int]:
-        """A report about staff has no ladder of the site: its focal points are one rung that is told again."""
-        return [] if route == "misconduct" else rota.rungs(self.entries, self.members, site_id, now)
-
-
-async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) -> Duty:
-    s, r, staff = tables.site, tables.rota, tables.staff
-    sites = await connection.execute(
-        sa.select(s.c.id, s.c.code, s.c.staffed, s.c.time_zone).where(s.c.id.in_(site_ids))
-    )
-    entries = await connection.execute(
-        sa.select(r.c.site_id, r.c.rung, r.c.staff_id, r.c.starts_at, r.c.ends_at).where(r.c.site_id.in_(site_ids))
-    )
-    email_id = await _email_channel(connection)
-    has_address: sa.ColumnElement[bool] = staff.c.phone_index.is_not(None)
-    if email_id is not None:
-        has_address = sa.or_(has_address, staff.c.email.is_not(None))
-    members = (
-        await connection.execute(
-            sa.select(
-                staff.c.id, staff.c.role, staff.c.site_ids, staff.c.languages, has_address.label("is_reachable")
-            ).where(staff.c.disabled_at.is_(None))
-        )
-    ).all()
-    return Duty(
-        sites={row.id: Site(row.id, row.code, Hours(row.staffed, row.time_zone)) for row in sites},
-        entries=[rota.Entry(*row) for row in entries],
-        members=[rota.Member(m.id, m.role, tuple(m.site_ids), is_reachable=bool(m.is_reachable)) for m in members],
-        languages={m.id: next((x for x in m.languages if x in NOTICES), "en") for m in members},
-        email_id=email_id,
-    )
+    # Told of the first time only, while there is time to look for whoever suits the person best.
+    need: rota.Need | None = None
+    about_id: int | None = None
 
 
 def notice_text(notice: Notice, site: Site, language: str, base_url: str, now: datetime) -> str:
@@ -146,19 +99,30 @@ async def tell(
         return []
     told = {
         notice.alert_id: rota.whom_to_tell(
-            notice.tell, notice.rung, notice.owner_id, notice.route, notice.site_id, duty.entries, duty.members, now
+            notice.tell,
+            notice.rung,
+            notice.owner_id,
+            notice.route,
+            notice.site_id,
+            duty.entries,
+            duty.members,
+            now,
+            notice.need,
+            duty.sites[notice.site_id].fallback_id,
+            notice.about_id,
         )
         for notice in notices
     }
     addresses = await _addresses(connection, {staff_id for ids in told.values() for staff_id in ids})
     email = duty.email_id
+    languages = {m.id: next((x for x in m.languages if x in NOTICES), "en") for m in duty.members}
     outgoing, events, unheard = [], [], []
     for notice in notices:
         sent: list[int] = []
         for staff_id in told[notice.alert_id]:
             has_phone, has_email = addresses.get(staff_id, (False, False))
             through = [notice.channel_id] * has_phone + [email] * (has_email and email is not None)
-            text = notice_text(notice, duty.sites[notice.site_id], duty.languages[staff_id], base_url, now)
+            text = notice_text(notice, duty.sites[notice.site_id], languages[staff_id], base_url, now)
             outgoing += [
                 outgoing_row(
                     message_id=database.new_id(),
@@ -177,7 +141,7 @@ async def tell(
         if not sent:
             kind = "nobody_on_call"
             unheard.append(notice)
-        elif notice.route == "misconduct" and not rota.has_focal_point(duty.members):
+        elif notice.route == "misconduct" and not rota.has_focal_point(duty.members, notice.about_id):
             # The administrators know; that nobody may act on it yet is written down all the same.
             unheard.append(notice)
             nobody = {"staff": [], "rung": notice.rung, "without_address": []}
@@ -199,13 +163,6 @@ async def _addresses(connection: AsyncConnection, staff_ids: Collection[int]) ->
         sa.select(s.c.id, s.c.phone_index.is_not(None), s.c.email.is_not(None)).where(s.c.id.in_(staff_ids))
     )
     return {row[0]: (bool(row[1]), bool(row[2])) for row in found}
-
-
-async def _email_channel(connection: AsyncConnection) -> int | None:
-    c = tables.channel
-    found = sa.select(sa.func.min(c.c.id)).where(c.c.kind == "email", c.c.state == "active")
-    channel_id: int | None = (await connection.execute(found)).scalar()
-    return channel_id
 
 
 async def _task_for_unheard(

@@ -109,7 +109,7 @@ async def test_an_alert_nobody_can_hear_is_open_due_and_a_task(database: Databas
 async def test_staff_with_an_e_mail_address_get_one_where_e_mail_is_set_up(world: World) -> None:
     email = await a_channel(world.database, kind="email")
     await a_channel(world.database, kind="email", state="disabled")
-    reader = await a_staff_member(world.database, phone=None, email="reader@example.org", languages=["fr"])
+    reader = await a_staff_member(world.database, phone=None, email="reader@example.org", languages=["fr", "en"])
     await on_rota(world.database, world.site, reader, 1)
     await world.raise_(world.danger())
     sent = {(r.staff_id, r.channel_id): r.text for r in await rows(world.database, tables.outbox)}

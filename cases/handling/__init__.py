@@ -1,0 +1,23 @@
+"""What staff do with an alert: take, pass on, reply, try to reach the person, note, judge its level, close.
+
+Each step is one transaction: the change, its alert event, and its audit record, or nothing. A step against the rules
+raises `AlertRuleError` with a sentence for the person who tried it.
+"""
+
+from cases.handling.ending import close, set_level
+from cases.handling.frame import may_see
+from cases.handling.taking import pass_on, take
+from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
+
+__all__ = [
+    "HOLD",
+    "LONGEST_REPLY",
+    "add_note",
+    "close",
+    "log_attempt",
+    "may_see",
+    "pass_on",
+    "reply",
+    "set_level",
+    "take",
+]

@@ -1,0 +1,156 @@
+"""Judging an alert's level, and ending it with an outcome."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from cases import rules
+from cases.closing import OUTCOMES, may_close
+from cases.handling.frame import Case, add_follow_up, handling
+from cases.rules import AlertRuleError
+from content.schema import Level
+from store import tables
+from store.database import Database
+
+
+async def set_level(
+    database: Database, alert_id: int, staff_id: int, level: Level | int, reason: str, now: datetime
+) -> None:
+    """A human's judgement of the level, up or down, with its reason. What the machine said is kept beside it."""
+    async with handling(database, alert_id, staff_id, now) as case:
+        await case.must_be_mine(or_supervising=True)
+        new = Level(level)
+        if new == Level.NONE:
+            raise AlertRuleError("An alert that was none is closed with an outcome, not lowered to nothing.")
+        if new == case.level:
+            raise AlertRuleError(f"Alert {case.alert['code']} has this level already.")
+        if not reason.strip():
+            raise AlertRuleError("Say why the level changes.")
+        target = rules.target_at(new, case.alert["opened_at"], case.hours, case.site.paces)
+        if new > case.level:
+            target = min(case.alert["target_at"], rules.target_at(new, now, case.hours, case.site.paces))
+        due = (
+            rules.may_rest_until(new, now, target, case.hours, case.site.paces)
+            if case.alert["state"] == "taken"
+            else rules.climbs_at(new, now, case.hours, case.site.paces)
+        )
+        await case.change(level=int(new), target_at=target, due_at=due)
+        data = {"from": int(case.level), "to": int(new), "machine_level": case.alert["machine_level"]}
+        await _judge(case, new)
+        await case.enter("level_set", data, reason.strip())
+
+
+async def _judge(case: Case, level: Level) -> None:
+    """The pair of machine's and human's level is the only accuracy data the service will ever have (DOMAIN §2.4)."""
+    x = tables.assessment
+    await case.connection.execute(
+        sa.update(x)
+        .where(x.c.alert_id == case.alert["id"])
+        .values(judged_level=int(level), judged_route=case.alert["route"], judged_by=case.actor["id"])
+    )
+
+
+async def close(
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    outcome: str,
+    note: str,
+    actor_role: str,
+    now: datetime,
+    *,
+    follow_up_at: datetime | None = None,
+    duplicate_of: str = "",
+    has_consent: bool = False,
+) -> None:
+    """End the alert with an outcome, if the rules allow it (DOMAIN §2.4), and leave the tasks that follow from it."""
+    async with handling(database, alert_id, staff_id, now) as case:
+        await case.must_be_mine(or_supervising=True)
+        if actor_role != case.actor["role"]:
+            raise AlertRuleError("This account's role has changed: log in again.")
+        facts = await _attempts(case)
+        other = await _other_alert(case, duplicate_of)
+        refused = may_close(
+            case.level,
+            outcome,
+            actor_role,
+            route=case.alert["route"],
+            has_note=bool(note.strip()),
+            has_consent=has_consent,
+            has_duplicate=other is not None,
+            **facts,
+        )
+        if refused is not None:
+            raise AlertRuleError(refused)
+        await case.change(state="closed", outcome=outcome, closed_at=now, due_at=None)
+        await _let_go(case, stops=OUTCOMES[outcome].stops_messages)
+        await _leave_tasks(case, outcome, follow_up_at)
+        if outcome == "FALSE_ALARM_MISREAD":
+            await _judge(case, Level.NONE)
+        data = {"outcome": outcome, "level": int(case.level), "machine_level": case.alert["machine_level"]}
+        more = {"duplicate_of": other} if other is not None else {}
+        consent = {"consent": True} if has_consent else {}
+        await case.enter("closed", data | more | consent, note.strip())
+
+
+async def _attempts(case: Case) -> dict[str, Any]:
+    e = tables.alert_event
+    found = sa.select(e.c.data).where(e.c.alert_id == case.alert["id"], e.c.kind == "attempt")
+    attempts = (await case.connection.execute(found)).scalars().all()
+    return {
+        "attempts": len(attempts),
+        "has_reached_attempt": any(a["reached"] for a in attempts),
+        "has_refused": any(a["result"] == "REFUSED" for a in attempts),
+        "has_field_visit": any(a["visit"] for a in attempts),
+    }
+
+
+async def _other_alert(case: Case, code: str) -> int | None:
+    """The alert this one repeats: another one of the same person, so that no slip of typing loses one."""
+    if not code:
+        return None
+    a = tables.alert
+    same = a.c.contact_id == case.alert["contact_id"]
+    if case.alert["beneficiary_id"] is not None:
+        same = sa.or_(same, a.c.beneficiary_id == case.alert["beneficiary_id"])
+    # A report about staff repeats no alert of the site, nor the other way round.
+    same = sa.and_(same, a.c.is_report.is_(bool(case.alert["is_report"])))
+    found = sa.select(a.c.id).where(a.c.code == code.strip().upper(), a.c.id != case.alert["id"], same)
+    other: int | None = (await case.connection.execute(found)).scalar()
+    return other
+
+
+async def _let_go(case: Case, *, stops: bool) -> None:
+    """The bot may speak again; or, after a death, nothing may be sent any more."""
+    c, b, o = tables.contact, tables.beneficiary, tables.outbox
+    contact_id = case.alert["contact_id"]
+    a = tables.alert
+    other = sa.exists().where(a.c.contact_id == contact_id, a.c.id != case.alert["id"], a.c.state != "closed")
+    # Whoever has the person's other alert may be in the middle of talking with them.
+    await case.connection.execute(sa.update(c).where(c.c.id == contact_id, ~other).values(held_until=None))
+    if not stops:
+        return
+    await case.connection.execute(
+        sa.update(c).where(c.c.id == contact_id).values(opted_out_at=case.now, opted_out_by="staff")
+    )
+    await case.connection.execute(
+        sa.update(o)
+        .where(o.c.contact_id == contact_id, o.c.state == "queued")
+        .values(state="withheld", detail="the person has died", settled_at=case.now)
+    )
+    if case.alert["beneficiary_id"] is not None:
+        await case.connection.execute(sa.update(b).where(b.c.id == case.alert["beneficiary_id"]).values(state="died"))
+
+
+async def _leave_tasks(case: Case, outcome: str, follow_up_at: datetime | None) -> None:
+    found = OUTCOMES[outcome]
+    if found.stops_messages:
+        return
+    if found.follow_up:
+        due = case.hours.days_after(case.now, found.follow_up_days)
+        await add_follow_up(case, found.follow_up, follow_up_at or due)
+    elif follow_up_at is not None:
+        await add_follow_up(case, "next_contact", follow_up_at)
+    if case.level >= Level.ELEVATED and not outcome.startswith(("FALSE_ALARM", "DUPLICATE", "TEST")):
+        await add_follow_up(case, "after_alert", case.now + timedelta(days=7))
