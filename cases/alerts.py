@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rota, rules
 from cases.duty import Duty, gather_duty, gather_needs
-from cases.handling import add_note, close, log_attempt, pass_on, reply, set_level, take
+from cases.handling import add_note, ask_to_close, close, log_attempt, pass_on, refuse_to_close, reply, set_level, take
 from cases.ladder import climb_due
 from cases.rules import AlertRuleError
 from cases.telling import Notice, event_row, tell
@@ -131,8 +131,7 @@ async def _open(
         written.events += [event_row(row["id"], now, "joined", d.as_data()) for d in dangers[1:]]
         need = written.needs.get(contact_id)
         step = duty.first_step(Level(row["level"]), row["route"], row["site_id"], need, now)
-        # In the gravest case everybody on the rung hears of it: a minute lost on whom it suits best is too much.
-        suits = need if row["level"] < Level.IMMINENT else need and replace(need, language="", gender=None)
+        suits = rota.suiting(need, Level(row["level"]))
         written.notices.append(_notice(row, dangers[-1].channel_id, step.tell, row["due_at"], need=suits))
 
 
@@ -339,11 +338,13 @@ __all__ = [
     "Danger",
     "Key",
     "add_note",
+    "ask_to_close",
     "climb_due",
     "close",
     "log_attempt",
     "open_or_join",
     "pass_on",
+    "refuse_to_close",
     "reply",
     "set_level",
     "take",

@@ -1,11 +1,12 @@
 """Who is on call: pure questions to a site's rota, its shifts, and its staff with their leave."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from cases.rules import Told
+from content.schema import Level
 
 SUPERVISING = frozenset({"supervisor", "coordinator"})
 FALLBACK = frozenset({"supervisor", "coordinator", "admin"})
@@ -153,6 +154,11 @@ def has_caseworker(need: Need, members: Iterable[Member], site_id: int, now: dat
     return any(
         m.id == need.caseworker_id and m.works_at(site_id) and m.is_reachable and m.is_there(now) for m in members
     )
+
+
+def suiting(need: Need | None, level: Level) -> Need | None:
+    """What to go by when a rung is first told: in the gravest case a minute spent on whom it suits is too much."""
+    return replace(need, language="", gender=None) if need is not None and level >= Level.IMMINENT else need
 
 
 def best(chosen: Collection[int], members: Iterable[Member], need: Need) -> set[int]:

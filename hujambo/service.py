@@ -18,6 +18,7 @@ from aiohttp import web
 
 from bot.distress import Reader
 from cases.ladder import climb_due
+from cases.shifts import watch_rota
 from channels import KINDS
 from channels.base import Channel, ChannelSettingError
 from channels.phones import DatabaseWall, PretendPhones
@@ -146,6 +147,7 @@ class Service:
                 Step("timers", self._run_timers, every=5 * second, topics=("timers",), alone=True),
                 # Not alone: whoever finds a deadline that has passed moves the ladder, also while a leader is frozen.
                 Step("ladder", self._climb, every=second),
+                Step("rota", self._watch_rota, every=900 * second, alone=True),
             ]
         if self.database.kind == "sqlite":
             steps.append(Step("checkpoint", self._checkpoint, every=second))
@@ -159,6 +161,9 @@ class Service:
 
     async def _climb(self) -> int:
         return await climb_due(self.database, self.clock, self.settings.public_url)
+
+    async def _watch_rota(self) -> int:
+        return await watch_rota(self.database, self.clock, self.settings.public_url)
 
     async def _checkpoint(self) -> int:
         await self.database.checkpoint()

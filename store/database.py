@@ -259,7 +259,8 @@ def _update_from_arrays(table: sa.Table, columns: tuple[str, ...]) -> sa.Update:
 
 
 def _array(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    return sa.bindparam(name, type_=ARRAY(column.type))
+    # One dimension: a list inside is a JSON value of its own, not a row of the array.
+    return sa.bindparam(name, type_=ARRAY(column.type, dimensions=1))
 
 
 @lru_cache(maxsize=256)

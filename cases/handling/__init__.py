@@ -4,7 +4,7 @@ Each step is one transaction: the change, its alert event, and its audit record,
 raises `AlertRuleError` with a sentence for the person who tried it.
 """
 
-from cases.handling.ending import close, set_level
+from cases.handling.ending import ask_to_close, close, refuse_to_close, set_level
 from cases.handling.frame import may_see
 from cases.handling.taking import pass_on, take
 from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
@@ -13,10 +13,12 @@ __all__ = [
     "HOLD",
     "LONGEST_REPLY",
     "add_note",
+    "ask_to_close",
     "close",
     "log_attempt",
     "may_see",
     "pass_on",
+    "refuse_to_close",
     "reply",
     "set_level",
     "take",

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from cases import rules
-from cases.closing import OUTCOMES, may_close
-from cases.handling.frame import Case, add_follow_up, handling
+from cases.closing import OUTCOMES, is_supervising, may_close
+from cases.handling.frame import Case, add_follow_up, handling, tell_of
 from cases.rules import AlertRuleError
 from content.schema import Level
 from store import tables
@@ -83,7 +83,15 @@ async def close(
         )
         if refused is not None:
             raise AlertRuleError(refused)
-        await case.change(state="closed", outcome=outcome, closed_at=now, due_at=None)
+        await case.change(
+            state="closed",
+            outcome=outcome,
+            closed_at=now,
+            due_at=None,
+            asked_outcome=None,
+            asked_by=None,
+            asked_at=None,
+        )
         await _let_go(case, stops=OUTCOMES[outcome].stops_messages)
         await _leave_tasks(case, outcome, follow_up_at)
         if outcome == "FALSE_ALARM_MISREAD":
@@ -92,6 +100,64 @@ async def close(
         more = {"duplicate_of": other} if other is not None else {}
         consent = {"consent": True} if has_consent else {}
         await case.enter("closed", data | more | consent, note.strip())
+
+
+async def ask_to_close(
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    outcome: str,
+    note: str,
+    now: datetime,
+    *,
+    duplicate_of: str = "",
+    has_consent: bool = False,
+    base_url: str = "",
+) -> None:
+    """Ask a supervisor to close the alert with an outcome that the owner may not give alone; supervisors are told.
+
+    Refused unless a supervisor could close it so now. Until they answer the alert stays its owner's, with its deadline.
+    """
+    async with handling(database, alert_id, staff_id, now) as case:
+        await case.must_be_mine()
+        route = case.alert["route"]
+        if is_supervising(case.actor["role"], route):
+            raise AlertRuleError("You may close it yourself.")
+        facts = await _attempts(case)
+        other = await _other_alert(case, duplicate_of)
+        more = {
+            "route": route,
+            "has_note": bool(note.strip()),
+            "has_consent": has_consent,
+            "has_duplicate": other is not None,
+        } | facts
+        if may_close(case.level, outcome, case.actor["role"], **more) is None:
+            raise AlertRuleError("This outcome needs no supervisor: close it.")
+        deciding = "focal_point" if route == "misconduct" else "supervisor"
+        refused = may_close(case.level, outcome, deciding, **more)
+        if refused is not None:
+            raise AlertRuleError(refused)
+        await case.change(asked_outcome=outcome, asked_by=staff_id, asked_at=now)
+        await case.enter("close_asked", {"outcome": outcome}, note.strip())
+        await tell_of(case, frozenset({"supervisors"}), case.alert["due_at"] or now, base_url)
+
+
+async def refuse_to_close(
+    database: Database, alert_id: int, staff_id: int, why: str, now: datetime, *, base_url: str = ""
+) -> None:
+    """A supervisor's no: the alert goes on, and its owner is told that there is more to do."""
+    async with handling(database, alert_id, staff_id, now) as case:
+        case.must_be_unclosed()
+        if not is_supervising(case.actor["role"], case.alert["route"]):
+            raise AlertRuleError("Only a supervisor decides on this.")
+        if case.alert["asked_outcome"] is None:
+            raise AlertRuleError(f"Nobody has asked to close alert {case.alert['code']}.")
+        if not why.strip():
+            raise AlertRuleError("Say what is still to be done.")
+        await case.change(asked_outcome=None, asked_by=None, asked_at=None)
+        await case.enter("close_refused", {"outcome": case.alert["asked_outcome"]}, why.strip())
+        if case.alert["owner_id"] is not None:
+            await tell_of(case, frozenset({"owner"}), case.alert["due_at"] or now, base_url)
 
 
 async def _attempts(case: Case) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cases import audit
+from cases import audit, rules
 from cases.closing import is_supervising
-from cases.duty import Site, paces_or_usual
+from cases.duty import Site, gather_duty, paces_or_usual
 from cases.hours import Hours
 from cases.rules import AlertRuleError
-from cases.telling import add_follow_ups, event_row, follow_up_row
+from cases.telling import Notice, add_follow_ups, event_row, follow_up_row, tell
 from content.schema import Level
 from store import tables
 from store.database import Database, signal
@@ -26,7 +26,7 @@ class Case:
 
     database: Database
     connection: AsyncConnection
-    alert: Mapping[str, Any]
+    alert: dict[str, Any]
     actor: Mapping[str, Any]
     site: Site
     now: datetime
@@ -150,3 +150,30 @@ async def add_follow_up(case: Case, kind: str, due_at: datetime) -> None:
         staff_id=alert["owner_id"] or case.actor["id"],
     )
     await add_follow_ups(case.database, case.connection, [row])
+
+
+async def tell_of(case: Case, whom: frozenset[rules.Told], by: datetime, base_url: str) -> None:
+    """Tell staff of a step that needs them. An owner who cannot be reached sees it in the console."""
+    alert = case.alert
+    duty = await gather_duty(case.connection, {alert["site_id"]})
+    owner = alert["owner_id"]
+    if whom == {"owner"} and not any(member.id == owner and member.is_reachable for member in duty.members):
+        return  # handing over is agreed between two people
+    c = tables.contact
+    channel = sa.select(c.c.channel_id).where(c.c.id == alert["contact_id"])
+    notice = Notice(
+        alert_id=alert["id"],
+        code=alert["code"],
+        level=case.level,
+        route=alert["route"],
+        site_id=alert["site_id"],
+        channel_id=(await case.connection.execute(channel)).scalar_one(),
+        contact_id=alert["contact_id"],
+        rung=alert["rung"],
+        owner_id=owner,
+        tell=whom,
+        by=by,
+        about_id=alert["about_id"],
+    )
+    events = await tell(case.database, case.connection, duty, [notice], case.now, base_url)
+    await case.database.insert_rows(case.connection, tables.alert_event, events)

@@ -5,10 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from cases import rules
-from cases.duty import gather_duty
-from cases.handling.frame import Case, handling, may_see
+from cases.handling.frame import handling, may_see, tell_of
 from cases.rules import AlertRuleError
-from cases.telling import Notice, tell
 from store import tables
 from store.database import Database
 
@@ -52,28 +50,5 @@ async def pass_on(
         await case.change(state="taken", owner_id=to_staff_id, taken_at=now, due_at=rest)
         await case.enter("passed_on", {"from": case.alert["owner_id"], "to": to_staff_id})
         if to_staff_id != staff_id:
-            await _tell_owner(case, to_staff_id, rest, base_url)
-
-
-async def _tell_owner(case: Case, owner_id: int, by: datetime, base_url: str) -> None:
-    alert = case.alert
-    duty = await gather_duty(case.connection, {alert["site_id"]})
-    if not any(member.id == owner_id and member.is_reachable for member in duty.members):
-        return  # the console shows it; handing over is agreed between two people
-    c = tables.contact
-    channel = sa.select(c.c.channel_id).where(c.c.id == alert["contact_id"])
-    notice = Notice(
-        alert_id=alert["id"],
-        code=alert["code"],
-        level=case.level,
-        route=alert["route"],
-        site_id=alert["site_id"],
-        channel_id=(await case.connection.execute(channel)).scalar_one(),
-        contact_id=alert["contact_id"],
-        rung=alert["rung"],
-        owner_id=owner_id,
-        tell=frozenset({"owner"}),
-        by=by,
-    )
-    events = await tell(case.database, case.connection, duty, [notice], case.now, base_url)
-    await case.database.insert_rows(case.connection, tables.alert_event, events)
+            case.alert["owner_id"] = to_staff_id
+            await tell_of(case, frozenset({"owner"}), rest, base_url)

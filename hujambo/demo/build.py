@@ -151,6 +151,10 @@ async def _staff(
         ]  # fmt: skip
     async with database.write() as connection:
         await database.insert_rows(connection, t.rota, rota)
+        # Whoever stands on the highest rung of a site is its named fallback.
+        last = {row["site_id"]: row["staff_id"] for row in sorted(rota, key=lambda row: row["rung"])}
+        for site_id, fallback_id in last.items():
+            await connection.execute(sa.update(t.site).where(t.site.c.id == site_id).values(fallback_id=fallback_id))
     return log_ins, ids
 
 

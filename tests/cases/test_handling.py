@@ -298,3 +298,33 @@ async def test_notes_are_sealed_on_disk_and_in_no_audit_record(sqlite_database: 
     assert event.note == "cousin answers the phone"
     (record,) = await rows(world.database, tables.audit)
     assert (record.action, record.subject, record.data) == ("alert.note", f"alert/{alert_id}", {})
+
+
+async def test_an_outcome_that_needs_a_supervisor_is_asked_for_and_decided(world: World, clock: HandClock) -> None:
+    db, alert_id = world.database, await opened(world)
+    await alerts.take(db, alert_id, world.first, NOW)
+    ask = alerts.ask_to_close
+    assert "This outcome says" in await refused(ask(db, alert_id, world.first, "DECLINED_SUPPORT", "", NOW))
+    await alerts.log_attempt(db, alert_id, world.first, "REACHED_SELF", "", NOW)
+    assert "needs no supervisor" in await refused(ask(db, alert_id, world.first, "SAFE_SUPPORTED", "", NOW))
+    assert "is with First" in await refused(ask(db, alert_id, world.second, "DECLINED_SUPPORT", "", NOW))
+    told = len(await world.told())
+    await ask(db, alert_id, world.first, "DECLINED_SUPPORT", "wants no help", NOW)
+    alert = await world.alert()
+    assert (alert.state, alert.asked_outcome, alert.asked_by) == ("taken", "DECLINED_SUPPORT", world.first)
+    assert alert.due_at is not None
+    assert await world.told(told) == [world.boss]
+    assert "Only a supervisor" in await refused(alerts.refuse_to_close(db, alert_id, world.first, "no", NOW))
+    assert "still to be done" in await refused(alerts.refuse_to_close(db, alert_id, world.boss, " ", NOW))
+    told = len(await world.told())
+    await alerts.refuse_to_close(db, alert_id, world.boss, "visit her first", NOW)
+    assert (await world.alert()).asked_outcome is None
+    assert await world.told(told) == [world.first]
+    assert "Nobody has asked" in await refused(alerts.refuse_to_close(db, alert_id, world.boss, "no", NOW))
+    await ask(db, alert_id, world.first, "DECLINED_SUPPORT", "visited", NOW)
+    await alerts.close(db, alert_id, world.boss, "DECLINED_SUPPORT", "agreed", "supervisor", NOW)
+    alert = await world.alert()
+    assert (alert.state, alert.outcome, alert.asked_outcome) == ("closed", "DECLINED_SUPPORT", None)
+    asked = [kind for kind in await world.events() if kind.startswith("close")]
+    assert asked == ["close_asked", "close_refused", "close_asked", "closed"]
+    assert await audit.verify(db) == []
