@@ -11,7 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rota, rules
 from cases.duty import Duty, gather_duty, gather_needs
-from cases.handling import add_note, ask_to_close, close, log_attempt, pass_on, refuse_to_close, reply, set_level, take
+from cases.handling import (
+    add_note,
+    ask_to_close,
+    close,
+    log_attempt,
+    pass_on,
+    refuse_to_close,
+    release,
+    reply,
+    set_level,
+    take,
+)
 from cases.ladder import climb_due
 from cases.rules import AlertRuleError
 from cases.telling import Notice, event_row, tell
@@ -345,6 +356,7 @@ __all__ = [
     "open_or_join",
     "pass_on",
     "refuse_to_close",
+    "release",
     "reply",
     "set_level",
     "take",

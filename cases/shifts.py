@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cases import audit, rota, rules
+from cases import audit, notices, rota, rules
 from cases.duty import Duty, gather_duty
 from cases.rules import AlertRuleError
 from cases.telling import add_follow_ups, follow_up_row
@@ -27,18 +27,6 @@ WATCHED = timedelta(days=7)  # so far ahead a hole is told to the coordinators
 LONGEST_LEAVE = timedelta(days=400)
 _HIGHEST_RUNG = 9
 _AGAIN = timedelta(hours=24)
-
-# Neutral, as every notice: it may be read over somebody's shoulder.
-HOLE_NOTICES: Mapping[str, str] = {
-    "en": "Hujambo: nobody is on call at {site} from {start} until {end}. Please fill the rota. {link}",
-    "fr": "Hujambo : personne n'est de garde, site {site}, du {start} au {end}. Merci de completer. {link}",
-    "es": "Hujambo: nadie de turno en {site} desde {start} hasta {end}. Por favor complete el turno. {link}",
-    "pt": "Hujambo: ninguem de turno em {site} de {start} a {end}. Por favor complete a escala. {link}",
-    "ar": "Hujambo: {site} {start} - {end} لا أحد مناوب {link}",
-    "sw": "Hujambo: hakuna aliye zamu {site} kuanzia {start} hadi {end}. Tafadhali jaza zamu. {link}",
-    "ha": "Hujambo: babu mai aiki a {site} daga {start} zuwa {end}. Don Allah a cika jadawali. {link}",
-    "so": "Hujambo: qofna kuma jiro shaqada {site} {start} ilaa {end}. Fadlan buuxi jadwalka. {link}",
-}
 
 
 async def save_rota(
@@ -285,8 +273,8 @@ async def _page(
         sa.select(s.c.id, s.c.languages, s.c.phone_index, s.c.email).where(s.c.id.in_(whom))
     )
     for person in found:
-        language = next((x for x in person.languages if x in HOLE_NOTICES), "en")
-        text = HOLE_NOTICES[language].format(site=site.code, start=start, end=end, link=link).strip()
+        language = next((x for x in person.languages if x in notices.LANGUAGES), "en")
+        text = notices.HOLE[language].format(site=site.code, start=start, end=end, link=link).strip()
         through = [sms_id] * (person.phone_index is not None) + [duty.email_id] * (person.email is not None)
         rows += [
             outgoing_row(

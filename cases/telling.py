@@ -9,7 +9,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cases import rota
+from cases import notices, rota
 from cases.duty import Duty, Site
 from cases.rules import Told
 from content.schema import Level
@@ -18,38 +18,6 @@ from store.database import Database, signal
 from store.queue import outgoing_row
 
 log = structlog.get_logger()
-
-# Neutral on purpose: the phone it arrives on may lie on a table (DOMAIN §3.2 rule d, §5.3).
-NOTICES: Mapping[str, str] = {
-    "en": "Hujambo: alert {code} {level} at {site}. Please take it by {by}. {link}",
-    "es": "Hujambo: alerta {code} {level} en {site}. Por favor tomela antes de {by}. {link}",
-    "pt": "Hujambo: alerta {code} {level} em {site}. Por favor assuma antes de {by}. {link}",
-    "ar": "Hujambo: {code} {level} {site} {by} {link}",
-    "ha": "Hujambo: fadakarwa {code} {level} a {site}. Don Allah a karba kafin {by}. {link}",
-    "so": "Hujambo: digniin {code} {level} {site}. Fadlan qabo ka hor {by}. {link}",
-    "fr": "Hujambo : alerte {code} {level}, site {site}. Merci de la prendre avant {by}. {link}",
-    "sw": "Hujambo: tahadhari {code} {level}, kituo {site}. Tafadhali ichukue kabla ya {by}. {link}",
-}
-OWNER_NOTICES: Mapping[str, str] = {
-    "en": "Hujambo: new message in alert {code} {level} at {site}. {link}",
-    "es": "Hujambo: mensaje nuevo en la alerta {code} {level}, {site}. {link}",
-    "pt": "Hujambo: nova mensagem no alerta {code} {level}, {site}. {link}",
-    "ar": "Hujambo: {code} {level} {site} {link}",
-    "ha": "Hujambo: sabon sako, fadakarwa {code} {level} a {site}. {link}",
-    "so": "Hujambo: fariin cusub, digniin {code} {level} {site}. {link}",
-    "fr": "Hujambo : nouveau message, alerte {code} {level}, site {site}. {link}",
-    "sw": "Hujambo: ujumbe mpya, tahadhari {code} {level}, kituo {site}. {link}",
-}
-LEVELS: Mapping[str, Mapping[Level, str]] = {
-    "en": {Level.PRACTICAL: "PRACTICAL", Level.ELEVATED: "ELEVATED", Level.HIGH: "HIGH", Level.IMMINENT: "IMMINENT"},
-    "es": {Level.PRACTICAL: "NORMAL", Level.ELEVATED: "MEDIA", Level.HIGH: "URGENTE", Level.IMMINENT: "INMEDIATA"},
-    "pt": {Level.PRACTICAL: "NORMAL", Level.ELEVATED: "MEDIO", Level.HIGH: "URGENTE", Level.IMMINENT: "IMEDIATO"},
-    "ar": {Level.PRACTICAL: "عادي", Level.ELEVATED: "متوسط", Level.HIGH: "عاجل", Level.IMMINENT: "فوري"},
-    "ha": {Level.PRACTICAL: "SAUKI", Level.ELEVATED: "MATSAKAICI", Level.HIGH: "GAGGAWA", Level.IMMINENT: "YANZU"},
-    "so": {Level.PRACTICAL: "CAADI", Level.ELEVATED: "DHEXE", Level.HIGH: "DEGDEG", Level.IMMINENT: "HADDA"},
-    "fr": {Level.PRACTICAL: "PRATIQUE", Level.ELEVATED: "MOYEN", Level.HIGH: "URGENT", Level.IMMINENT: "IMMINENT"},
-    "sw": {Level.PRACTICAL: "KAWAIDA", Level.ELEVATED: "KATI", Level.HIGH: "JUU", Level.IMMINENT: "DHARURA"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +45,9 @@ def notice_text(notice: Notice, site: Site, language: str, base_url: str, now: d
     """The words of one notice. The time is the site's own, with the day when it is not today."""
     local, today = site.hours.local(notice.by), site.hours.local(now)
     by = f"{local:%H:%M}" if local.date() == today.date() else f"{local:%d/%m %H:%M}"
-    template = (OWNER_NOTICES if notice.is_joined else NOTICES)[language]
+    template = (notices.OWNER if notice.is_joined else notices.ALERT)[language]
     link = f"{base_url.rstrip('/')}/console/alerts/{notice.code}" if base_url else ""
-    level = LEVELS[language].get(notice.level, notice.level.name)
+    level = notices.LEVELS[language].get(notice.level, notice.level.name)
     return template.format(code=notice.code, level=level, site=site.code, by=by, link=link).strip()
 
 
@@ -87,7 +55,7 @@ async def tell(
     database: Database,
     connection: AsyncConnection,
     duty: Duty,
-    notices: Sequence[Notice],
+    due: Sequence[Notice],
     now: datetime,
     base_url: str,
 ) -> list[dict[str, Any]]:
@@ -95,7 +63,7 @@ async def tell(
 
     An alert that nobody could be told of leaves an event, a task for whoever looks next, and an error in the log.
     """
-    if not notices:
+    if not due:
         return []
     told = {
         notice.alert_id: rota.whom_to_tell(
@@ -111,13 +79,13 @@ async def tell(
             duty.sites[notice.site_id].fallback_id,
             notice.about_id,
         )
-        for notice in notices
+        for notice in due
     }
     addresses = await _addresses(connection, {staff_id for ids in told.values() for staff_id in ids})
     email = duty.email_id
-    languages = {m.id: next((x for x in m.languages if x in NOTICES), "en") for m in duty.members}
+    languages = {m.id: next((x for x in m.languages if x in notices.LANGUAGES), "en") for m in duty.members}
     outgoing, events, unheard = [], [], []
-    for notice in notices:
+    for notice in due:
         sent: list[int] = []
         for staff_id in told[notice.alert_id]:
             has_phone, has_email = addresses.get(staff_id, (False, False))

@@ -19,6 +19,7 @@ from aiohttp import web
 from bot.distress import Reader
 from cases.ladder import climb_due
 from cases.shifts import watch_rota
+from cases.texting import work_texts
 from channels import KINDS
 from channels.base import Channel, ChannelSettingError
 from channels.phones import DatabaseWall, PretendPhones
@@ -148,6 +149,7 @@ class Service:
                 # Not alone: whoever finds a deadline that has passed moves the ladder, also while a leader is frozen.
                 Step("ladder", self._climb, every=second),
                 Step("rota", self._watch_rota, every=900 * second, alone=True),
+                Step("staff texts", self._work_texts, every=5 * second, topics=("staff",)),
             ]
         if self.database.kind == "sqlite":
             steps.append(Step("checkpoint", self._checkpoint, every=second))
@@ -161,6 +163,15 @@ class Service:
 
     async def _climb(self) -> int:
         return await climb_due(self.database, self.clock, self.settings.public_url)
+
+    async def _work_texts(self) -> int:
+        return await work_texts(
+            self.database,
+            self.pack,
+            self.clock,
+            self.settings.public_url,
+            count_segments=lambda text: count(text).segments,
+        )
 
     async def _watch_rota(self) -> int:
         return await watch_rota(self.database, self.clock, self.settings.public_url)

@@ -58,6 +58,7 @@ class Changes:
         self._dangers: list[Danger] = []
         self._outbox: list[tuple[dict[str, Any], int | None]] = []  # with the message that it answers
         self._tasks: list[dict[str, Any]] = []
+        self._has_staff_texts = False
 
     def add(
         self,
@@ -78,6 +79,13 @@ class Changes:
             self._contact(subject)["memory"] = memory.to_json()
         for effect in effects:
             self._one(subject, effect, message)
+
+    def leave_to_staff(self, subject: Subject, message: Message) -> None:
+        """Store a text that works on an alert; `cases.texting` does it, in a transaction of its own."""
+        self._subjects[subject.contact_id] = subject
+        self._inbox.append(_inbox_row(subject, message, Level.NONE) | {"state": "staff"})
+        self._contact(subject)["last_inbound_at"] = message.received_at
+        self._has_staff_texts = True
 
     def _contact(self, subject: Subject) -> dict[str, Any]:
         # The memory is written along in any case: rows that set the same columns share a statement.
@@ -280,6 +288,8 @@ class Changes:
             await database.insert_rows(connection, t.follow_up, self._tasks, once_by="key")
         if self._inbox or self._tasks:
             signal(connection, "messages")
+        if self._has_staff_texts:
+            signal(connection, "staff")
         return alerts
 
     def _hide_tasks_of_reports(self, alerts: Mapping[Key, int]) -> None:

@@ -18,10 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import effects as fx
 from bot.distress import Reader
 from bot.turn import take_turn
+from cases.bysms import read_step
 from channels.base import IncomingMessage
 from content.schema import Level, Pack
 from scheduler.apply import Changes, Message
-from scheduler.subjects import Site, Subject, load_sites, load_subjects, padded, stranger
+from scheduler.subjects import Site, Subject, load_sites, load_staff_numbers, load_subjects, padded, stranger
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
 from store.groups import GroupWriter
@@ -68,6 +69,7 @@ class Inbox:
             self._handle, most=most, gather=_GATHER, is_shared_fault=is_unreachable
         )
         self._sites: tuple[datetime, dict[int, Site]] | None = None
+        self._staff: frozenset[bytes] = frozenset()
         self.counts = {"accepted": 0, "duplicate": 0, "set_aside": 0, "danger": 0}
 
     async def accept(self, channel_id: int, message: IncomingMessage, received_at: datetime | None = None) -> bool:
@@ -120,7 +122,10 @@ class Inbox:
             results.append(mark not in known)
             if mark not in known:
                 known.add(mark)
-                self._decide(changes, subjects[arrival.address_index], arrival, now, fault)
+                if fault is None and await self._is_for_staff(connection, arrival, subjects[arrival.address_index]):
+                    changes.leave_to_staff(subjects[arrival.address_index], self._message(arrival))
+                else:
+                    self._decide(changes, subjects[arrival.address_index], arrival, now, fault)
         await changes.write(connection)
         return results
 
@@ -130,6 +135,7 @@ class Inbox:
         indexes = list({arrival.address_index: None for arrival in arrivals})
         if self._sites is None or now - self._sites[0] > _SITES_LAST:
             self._sites = (now, await load_sites(connection, now))
+            self._staff = await load_staff_numbers(connection)
         sites = self._sites[1]
         subjects = await load_subjects(
             connection, self._database, self._pack, now, address_indexes=indexes, sites=sites
@@ -175,10 +181,26 @@ class Inbox:
             known.update((channel_id, provider_id) for provider_id in found.scalars())
         return known
 
-    def _decide(
-        self, changes: Changes, subject: Subject, arrival: Arrival, now: datetime, fault: Exception | None
-    ) -> None:
-        message = Message(
+    async def _is_for_staff(self, connection: AsyncConnection, arrival: Arrival, subject: Subject) -> bool:
+        """Whether this text works on an alert: from a staff number, or a try at it from a number that is none.
+
+        Whatever else comes from a staff number is read for danger first, like everybody's: they live there too.
+        """
+        asked = read_step(arrival.message.text)
+        is_staff = arrival.address_index in self._staff
+        if asked is not None and is_staff:
+            return True
+        if subject.beneficiary_id is not None or not (is_staff or (asked is not None and asked.code)):
+            return False
+        if asked is not None:
+            found = sa.select(t.alert.c.id).where(t.alert.c.code == asked.code, t.alert.c.state != "closed")
+            if (await connection.execute(found)).first() is None:
+                return False
+        reading = self._reader.assess(arrival.message.text, subject.person.language, subject.person.languages)
+        return reading.level < Level.ELEVATED
+
+    def _message(self, arrival: Arrival) -> Message:
+        return Message(
             id=self._database.new_id(),
             channel_id=arrival.channel_id,
             provider_id=arrival.message.provider_id,
@@ -186,6 +208,11 @@ class Inbox:
             media=arrival.message.media,
             received_at=arrival.received_at,
         )
+
+    def _decide(
+        self, changes: Changes, subject: Subject, arrival: Arrival, now: datetime, fault: Exception | None
+    ) -> None:
+        message = self._message(arrival)
         # The answer goes back the way the message came.
         subject.channel_id = arrival.channel_id
         if fault is None:

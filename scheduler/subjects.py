@@ -142,10 +142,19 @@ async def load_sites(connection: AsyncConnection, now: datetime) -> dict[int, Si
             quiet_from=row.quiet_from,
             quiet_until=row.quiet_until,
             hotline=row.hotline or "",
-            is_staffed=bool(row.staffed) and Hours(row.staffed, row.time_zone).is_staffed(now),
+            is_staffed=bool(row.staffed) and Hours(row.staffed, row.time_zone, frozenset(row.holidays)).is_staffed(now),
         )
         for row in rows
     }
+
+
+async def load_staff_numbers(connection: AsyncConnection) -> frozenset[bytes]:
+    """The blind indexes of the telephone numbers of all staff whose account is open."""
+    s = t.staff
+    found = await connection.execute(
+        sa.select(s.c.phone_index).where(s.c.phone_index.is_not(None), s.c.disabled_at.is_(None))
+    )
+    return frozenset(bytes(index) for index in found.scalars())
 
 
 def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> Subject:

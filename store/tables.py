@@ -274,7 +274,8 @@ inbox = Table(
     Column("text", Sealed("inbox.text"), nullable=False),
     Column("media", Integer, nullable=False, server_default="0"),
     Column("received_at", Instant, nullable=False),
-    # handled · set_aside (its turn raised: `reason` says how; staff see it, nothing waits behind it)
+    # handled · set_aside (its turn raised: `reason` says how; staff see it, nothing waits behind it) · staff (what a
+    # staff member asks for by SMS, not done yet)
     Column("state", String(16), nullable=False),
     Column("reason", String(500)),
     Column("level", Integer, nullable=False, server_default="0"),
@@ -285,6 +286,12 @@ inbox = Table(
         "received_at",
         sqlite_where=sa.text("state = 'set_aside'"),
         postgresql_where=sa.text("state = 'set_aside'"),
+    ),
+    Index(
+        "ix_inbox_staff",
+        "received_at",
+        sqlite_where=sa.text("state = 'staff'"),
+        postgresql_where=sa.text("state = 'staff'"),
     ),
 )
 

@@ -6,7 +6,7 @@ raises `AlertRuleError` with a sentence for the person who tried it.
 
 from cases.handling.ending import ask_to_close, close, refuse_to_close, set_level
 from cases.handling.frame import may_see
-from cases.handling.taking import pass_on, take
+from cases.handling.taking import pass_on, release, take
 from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "may_see",
     "pass_on",
     "refuse_to_close",
+    "release",
     "reply",
     "set_level",
     "take",

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rules
 from cases.closing import OUTCOMES, is_supervising, may_close
@@ -15,10 +16,17 @@ from store.database import Database
 
 
 async def set_level(
-    database: Database, alert_id: int, staff_id: int, level: Level | int, reason: str, now: datetime
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    level: Level | int,
+    reason: str,
+    now: datetime,
+    *,
+    within: AsyncConnection | None = None,
 ) -> None:
     """A human's judgement of the level, up or down, with its reason. What the machine said is kept beside it."""
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         await case.must_be_mine(or_supervising=True)
         new = Level(level)
         if new == Level.NONE:
@@ -63,9 +71,10 @@ async def close(
     follow_up_at: datetime | None = None,
     duplicate_of: str = "",
     has_consent: bool = False,
+    within: AsyncConnection | None = None,
 ) -> None:
     """End the alert with an outcome, if the rules allow it (DOMAIN §2.4), and leave the tasks that follow from it."""
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         await case.must_be_mine(or_supervising=True)
         if actor_role != case.actor["role"]:
             raise AlertRuleError("This account's role has changed: log in again.")
@@ -113,12 +122,13 @@ async def ask_to_close(
     duplicate_of: str = "",
     has_consent: bool = False,
     base_url: str = "",
+    within: AsyncConnection | None = None,
 ) -> None:
     """Ask a supervisor to close the alert with an outcome that the owner may not give alone; supervisors are told.
 
     Refused unless a supervisor could close it so now. Until they answer the alert stays its owner's, with its deadline.
     """
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         await case.must_be_mine()
         route = case.alert["route"]
         if is_supervising(case.actor["role"], route):
@@ -143,10 +153,17 @@ async def ask_to_close(
 
 
 async def refuse_to_close(
-    database: Database, alert_id: int, staff_id: int, why: str, now: datetime, *, base_url: str = ""
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    why: str,
+    now: datetime,
+    *,
+    base_url: str = "",
+    within: AsyncConnection | None = None,
 ) -> None:
     """A supervisor's no: the alert goes on, and its owner is told that there is more to do."""
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         case.must_be_unclosed()
         if not is_supervising(case.actor["role"], case.alert["route"]):
             raise AlertRuleError("Only a supervisor decides on this.")

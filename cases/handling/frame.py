@@ -74,11 +74,28 @@ class Case:
 
 
 @contextlib.asynccontextmanager
+async def _transaction(database: Database, within: AsyncConnection | None) -> AsyncIterator[AsyncConnection]:
+    """A transaction of its own, or a part of the one given: a step that is refused leaves nothing of itself in it."""
+    if within is None:
+        async with database.write() as connection:
+            yield connection
+    else:
+        async with within.begin_nested():
+            yield within
+
+
+@contextlib.asynccontextmanager
 async def handling(
-    database: Database, alert_id: int, staff_id: int, now: datetime, *, hands_over: bool = False
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    now: datetime,
+    *,
+    hands_over: bool = False,
+    within: AsyncConnection | None = None,
 ) -> AsyncIterator[Case]:
     """The alert, locked, for a staff member who may work on it, or who only hands over a report nobody has."""
-    async with database.write() as connection:
+    async with _transaction(database, within) as connection:
         a, s, st = tables.alert, tables.staff, tables.site
         found = sa.select(a).where(a.c.id == alert_id)
         if database.kind == "postgresql":

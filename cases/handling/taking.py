@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rules
 from cases.handling.frame import handling, may_see, tell_of
@@ -11,9 +12,11 @@ from store import tables
 from store.database import Database
 
 
-async def take(database: Database, alert_id: int, staff_id: int, now: datetime) -> None:
+async def take(
+    database: Database, alert_id: int, staff_id: int, now: datetime, *, within: AsyncConnection | None = None
+) -> None:
     """ "Mine": of two who take the same alert one gets it, the other is told who has it."""
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         case.must_be_unclosed()
         if case.alert["owner_id"] == staff_id:
             return
@@ -30,13 +33,20 @@ async def take(database: Database, alert_id: int, staff_id: int, now: datetime) 
 
 
 async def pass_on(
-    database: Database, alert_id: int, staff_id: int, to_staff_id: int, now: datetime, *, base_url: str = ""
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    to_staff_id: int,
+    now: datetime,
+    *,
+    base_url: str = "",
+    within: AsyncConnection | None = None,
 ) -> None:
     """Hand the alert to a colleague, who is told at once. A supervisor may also take it off someone.
 
     An administrator may give a report about staff that found no focal point to one, unread.
     """
-    async with handling(database, alert_id, staff_id, now, hands_over=True) as case:
+    async with handling(database, alert_id, staff_id, now, hands_over=True, within=within) as case:
         if not (case.alert["is_report"] and case.actor["role"] == "admin"):
             await case.must_be_mine(or_supervising=True)
         if to_staff_id == case.alert["owner_id"]:
@@ -52,3 +62,13 @@ async def pass_on(
         if to_staff_id != staff_id:
             case.alert["owner_id"] = to_staff_id
             await tell_of(case, frozenset({"owner"}), rest, base_url)
+
+
+async def release(
+    database: Database, alert_id: int, staff_id: int, now: datetime, *, within: AsyncConnection | None = None
+) -> None:
+    """Give an alert back to nobody in particular: the ladder goes on with the next rung at once."""
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
+        await case.must_be_mine()
+        await case.change(state="open", owner_id=None, taken_at=None, due_at=now)
+        await case.enter("returned", {"from": staff_id, "rung": case.alert["rung"]})

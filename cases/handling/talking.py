@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rules
 from cases.closing import CONTACT_RESULTS
@@ -31,13 +32,14 @@ async def reply(
     confirmed: bool = False,
     check: FindForbidden = find_forbidden,
     count_segments: Callable[[str], int] | None = None,
+    within: AsyncConnection | None = None,
 ) -> int:
     """Send the owner's own words to the person; the outbox id. From here the bot is silent for a while.
 
     Words that must never be sent (DOMAIN §5.3), and texts to a person who opted out, go only when `confirmed`.
     """
     text = text.strip()
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         await case.must_be_mine()
         if not text:
             raise AlertRuleError("Write something first.")
@@ -74,9 +76,18 @@ async def reply(
         return message_id
 
 
-async def log_attempt(database: Database, alert_id: int, staff_id: int, result: str, note: str, now: datetime) -> None:
+async def log_attempt(
+    database: Database,
+    alert_id: int,
+    staff_id: int,
+    result: str,
+    note: str,
+    now: datetime,
+    *,
+    within: AsyncConnection | None = None,
+) -> None:
     """One attempt to reach the person and how it went (`CONTACT_RESULTS`). It keeps the alert off the ladder."""
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         await case.must_be_mine(or_supervising=True)
         found = CONTACT_RESULTS.get(result)
         if found is None:
@@ -90,9 +101,11 @@ async def log_attempt(database: Database, alert_id: int, staff_id: int, result: 
         await case.enter("attempt", data, note)
 
 
-async def add_note(database: Database, alert_id: int, staff_id: int, note: str, now: datetime) -> None:
+async def add_note(
+    database: Database, alert_id: int, staff_id: int, note: str, now: datetime, *, within: AsyncConnection | None = None
+) -> None:
     """A note by anyone who may see the alert, at any time, also after its end."""
     if not note.strip():
         raise AlertRuleError("Write something first.")
-    async with handling(database, alert_id, staff_id, now) as case:
+    async with handling(database, alert_id, staff_id, now, within=within) as case:
         await case.enter("note", {}, note.strip())

@@ -183,9 +183,18 @@ def upgrade() -> None:
     op.add_column("site", sa.Column("paces", sa.JSON(), server_default="{}", nullable=False))
     op.add_column("site", sa.Column("fallback_id", _ID, nullable=True))
     op.add_column("staff", sa.Column("most_alerts", sa.Integer(), nullable=True))
+    op.create_index(
+        "ix_inbox_staff",
+        "inbox",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'staff'"),
+        postgresql_where=sa.text("state = 'staff'"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_inbox_staff", table_name="inbox")
     op.drop_column("staff", "most_alerts")
     op.drop_column("site", "fallback_id")
     op.drop_column("site", "paces")
