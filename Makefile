@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --universal --gene
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench lock browser clean
+.PHONY: help demo test test-slow lint bench words lock browser clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: $(VENV)/.dev $(VENV)/.model ## Measure everything beside this machine's o
 	$(BIN)/hujambo bench outbound $(ARGS)
 	$(BIN)/hujambo bench plan $(ARGS)
 	$(BIN)/hujambo bench assess $(ARGS)
+
+words: $(VENV)/.dev ## Bring the console's catalogues up to date with its sentences, and name those without a translation
+	$(BIN)/python -m console.locale
 
 lock: $(VENV)/.dev ## Write the lock files anew, every package with its hashes
 	$(PIP) uv

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from content.schema import Level
+from content.sentence import Sentence
 
 # Enough tries to call the attempt ladder finished: three calls at different times of day.
 LADDER_ATTEMPTS = 3
@@ -138,11 +139,11 @@ def may_close(
     has_note: bool = False,
     has_consent: bool = False,
     has_duplicate: bool = False,
-) -> str | None:
+) -> Sentence | None:
     """None, or the sentence that says why this alert may not be closed this way by this person."""
     found = OUTCOMES.get(outcome)
     if found is None:
-        return f"There is no outcome called {outcome[:32]}."
+        return Sentence("There is no outcome called %(name)s.", name=outcome[:32])
     reached = has_reached_attempt or (found.takes_refusal and has_refused)
     high = level >= Level.HIGH
     supervisor = is_supervising(actor_role, route)
@@ -151,40 +152,46 @@ def may_close(
     objections = (
         (
             not found.closes,
-            "A referral that is not confirmed does not close an alert: confirm that the person arrived first.",
+            Sentence(
+                "A referral that is not confirmed does not close an alert: confirm that the person arrived first."
+            ),
         ),
         (
             found.never_from is not None and level >= found.never_from,
-            "Wanting no more messages does not end an alert of this level: someone must reach the person.",
+            Sentence("Wanting no more messages does not end an alert of this level: someone must reach the person."),
         ),
         (
             found.needs_reached and not reached,
-            "This outcome says the person was reached: log the attempt that reached them first.",
+            Sentence("This outcome says the person was reached: log the attempt that reached them first."),
         ),
         (
             exhausting and (has_reached_attempt or has_refused),
-            "The person was reached: choose the outcome that says what came of it.",
+            Sentence("The person was reached: choose the outcome that says what came of it."),
         ),
         (
             exhausting and attempts < LADDER_ATTEMPTS,
-            f"Try at least {LADDER_ATTEMPTS} times before giving up; {attempts} logged so far.",
+            Sentence(
+                "Try at least %(most)s times before giving up; %(count)s logged so far.",
+                most=LADDER_ATTEMPTS,
+                count=attempts,
+            ),
         ),
         (
             exhausting and high and not has_field_visit,
-            "At this level nobody is given up before a field visit: log the visit first.",
+            Sentence("At this level nobody is given up before a field visit: log the visit first."),
         ),
         (
             found.supervisor_from is not None and level >= found.supervisor_from and not supervisor,
-            "At this level only a supervisor may close an alert with this outcome.",
+            Sentence("At this level only a supervisor may close an alert with this outcome."),
         ),
-        (found.needs_note and not has_note, "Say in a note what was arranged and with whom."),
+        (found.needs_note and not has_note, Sentence("Say in a note what was arranged and with whom.")),
         (
             outcome == "GBV_REFERRAL" and not has_consent,
-            "A survivor is referred with their consent only: record that it was given.",
+            Sentence("A survivor is referred with their consent only: record that it was given."),
         ),
         (
             outcome == "DUPLICATE_OF" and not has_duplicate,
-            "Name the other alert of the same person that this one repeats.",
+            Sentence("Name the other alert of the same person that this one repeats."),
         ),
     )
     return next((sentence for applies, sentence in objections if applies), None)

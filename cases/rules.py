@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from cases.hours import Hours
 from content.schema import ROUTES, Level, Route
+from content.sentence import Sentence
 
 # Who is told at a step: the person's own caseworker, those on the step's rung, the supervisors of the site, everyone on
 # any rung, its owner.
@@ -68,13 +69,28 @@ def paces_of(settings: Mapping[str, Mapping[str, int]]) -> Paces:
     for name, values in settings.items():
         level = next((one for one in SETTABLE if one.name.lower() == name), None)
         if level is None:
-            raise AlertRuleError(f"There is no level {name[:32]!r} with a pace of its own.")
+            raise AlertRuleError(Sentence("There is no level %(name)r with a pace of its own.", name=name[:32]))
         for what, number in values.items():
             if what not in SETTABLE[level]:
-                raise AlertRuleError(f"{name} has no {what[:32]!r}; it has {', '.join(SETTABLE[level])}.")
+                raise AlertRuleError(
+                    Sentence(
+                        "%(level)s has no %(what)r; it has %(names)s.",
+                        level=name,
+                        what=what[:32],
+                        names=", ".join(SETTABLE[level]),
+                    )
+                )
             low, high = SETTABLE[level][what]
             if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
-                raise AlertRuleError(f"{name}, {what}: a whole number from {low} to {high}.")
+                raise AlertRuleError(
+                    Sentence(
+                        "%(level)s, %(what)s: a whole number from %(low)s to %(high)s.",
+                        level=name,
+                        what=what,
+                        low=low,
+                        high=high,
+                    )
+                )
         numbers: Mapping[str, Any] = values
         paces[level] = replace(paces[level], **numbers)
     return paces

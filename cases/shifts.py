@@ -16,6 +16,7 @@ from cases import audit, notices, rota, rules
 from cases.duty import Duty, gather_duty
 from cases.rules import AlertRuleError
 from cases.telling import add_follow_ups, follow_up_row
+from content.sentence import Sentence
 from store import tables
 from store.database import Clock, Database, signal
 from store.queue import outgoing_row
@@ -50,7 +51,7 @@ async def save_rota(
         _check_entries(entries, members, site_id, names)
         _check_fallback(fallback_id, members, site_id)
         duty.entries = list(entries)
-        _refuse_holes(duty, site_id, now, "The rota was not saved")
+        _refuse_holes(duty, site_id, now, Sentence("The rota was not saved"))
         r, s = tables.rota, tables.site
         await connection.execute(sa.delete(r).where(r.c.site_id == site_id))
         await database.insert_rows(connection, r, [_row(database, entry) for entry in entries])
@@ -67,11 +68,11 @@ def _check_entries(
     for entry in entries:
         member, name = members.get(entry.staff_id), names.get(entry.staff_id, "This account")
         if member is None:
-            raise AlertRuleError(f"{name} is closed and cannot be on call.")
+            raise AlertRuleError(Sentence("%(name)s is closed and cannot be on call.", name=name))
         if not member.works_at(site_id):
-            raise AlertRuleError(f"{name} does not work at this site.")
+            raise AlertRuleError(Sentence("%(name)s does not work at this site.", name=name))
         if not 1 <= entry.rung <= _HIGHEST_RUNG:
-            raise AlertRuleError(f"A rung is a number from 1 to {_HIGHEST_RUNG}.")
+            raise AlertRuleError(Sentence("A rung is a number from 1 to %(most)s.", most=_HIGHEST_RUNG))
         minutes = (entry.from_minute, entry.until_minute)
         if entry.weekdays is not None and (
             not entry.weekdays or not set(entry.weekdays) <= set(range(7)) or not all(0 <= m <= 1440 for m in minutes)
@@ -89,14 +90,21 @@ def _check_fallback(fallback_id: int | None, members: Mapping[int, rota.Member],
         raise AlertRuleError("The fallback does not work at this site.")
 
 
-def _refuse_holes(duty: Duty, site_id: int, now: datetime, what: str, end: datetime | None = None) -> None:
+def _refuse_holes(duty: Duty, site_id: int, now: datetime, what: Sentence, end: datetime | None = None) -> None:
     found = rota.holes(duty.entries, duty.members, site_id, now, end or now + AHEAD)
     if found:
         start, until = (_said(moment, duty, site_id) for moment in found[0])
-        raise AlertRuleError(
-            f"{what}: nobody who can be reached would be on call from {start} until {until}."
-            + (f" ({len(found) - 1} more such times follow.)" if len(found) > 1 else "")
+        hole = Sentence(
+            "%(what)s: nobody who can be reached would be on call from %(start)s until %(until)s.",
+            what=what,
+            start=start,
+            until=until,
         )
+        if len(found) > 1:
+            raise AlertRuleError(
+                Sentence("%(sentence)s (%(count)s more such times follow.)", sentence=hole, count=len(found) - 1)
+            )
+        raise AlertRuleError(hole)
 
 
 def _said(moment: datetime, duty: Duty, site_id: int) -> str:
@@ -154,7 +162,7 @@ async def add_leave(
         sites = (await connection.execute(sa.select(r.c.site_id).where(r.c.staff_id == staff_id).distinct())).scalars()
         for site_id in sorted(sites):
             duty = await _duty(connection, site_id)
-            what = f"{duty.sites[site_id].code}: name somebody for this time first"
+            what = Sentence("%(site)s: name somebody for this time first", site=duty.sites[site_id].code)
             _refuse_holes(duty, site_id, max(start, now), what, end)
         await connection.execute(
             sa.update(a)
@@ -204,7 +212,9 @@ async def set_hours(
             try:
                 date.fromisoformat(day)
             except ValueError:
-                raise AlertRuleError(f"Write a holiday as year-month-day, not {day[:32]!r}.") from None
+                raise AlertRuleError(
+                    Sentence("Write a holiday as year-month-day, not %(day)r.", day=day[:32])
+                ) from None
         values["holidays"] = {day: name[:60] for day, name in sorted(holidays.items())}
     if paces is not None:
         rules.paces_of(paces)

@@ -15,6 +15,7 @@ from cases.rules import AlertRuleError
 from channels.segments import count
 from console import case, queue, words
 from console.context import BASE, console_of, now_of, viewer_of
+from console.language import _, say
 from console.live import fingerprint
 from console.pages import done, page
 from console.permissions import READERS, ROLES, allow, is_headline, sees_site
@@ -136,7 +137,7 @@ async def _act(
         await act(alert, typed, now_of(request))
     except AlertRuleError as refused:
         return await show(
-            request, await _alert_or_404(request), status=409, faults={form_name: str(refused)}, typed=typed
+            request, await _alert_or_404(request), status=409, faults={form_name: say(refused)}, typed=typed
         )
     # Whoever handed on a report about staff unread sees no more of it.
     url = f"{BASE}/alerts" if is_headline(viewer_of(request), alert) else f"{BASE}/alerts/{alert.code}"
@@ -162,9 +163,9 @@ async def reply(request: web.Request) -> web.StreamResponse:
     if (words_found or alert.opted_out_at is not None) and text.strip() and not is_confirmed:
         listed = ", ".join(f"“{word}”" for word in words_found)
         fault = (
-            f"Somebody else may read this. These words can give the person away: {listed}."
+            _("Somebody else may read this. These words can give the person away: %(words)s.", words=listed)
             if words_found
-            else "This person asked for no more messages. Calling is safer."
+            else _("This person asked for no more messages. Calling is safer.")
         )
         return await show(request, alert, status=422, faults={"confirm": fault}, typed={**typed, "text": text})
 
@@ -283,7 +284,7 @@ async def reveal(request: web.Request) -> web.StreamResponse:
     typed = {key: str(value) for key, value in (await request.post()).items()}
     reason = typed.get("reason", "")
     if reason not in words.GLASS_REASONS:
-        return await show(request, alert, status=422, faults={"reveal": "Say why you need it."}, typed=typed)
+        return await show(request, alert, status=422, faults={"reveal": _("Say why you need it.")}, typed=typed)
     revealed = await open_glass(
         console.database, viewer.id, f"alert/{alert.id}", reason, now, alert.contact_id, alert.beneficiary_id
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from console import alerts, auth, campaigns, live, people, phones, security, tasks
+from console import alerts, auth, campaigns, language, live, people, phones, security, tasks
 from console.assets import Assets
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
@@ -29,7 +29,7 @@ def make_console(
 ) -> web.Application:
     """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones and `text_in`
     what a text from one of them is handed to; `proxies` are those whose X-Forwarded-For is believed."""
-    app = web.Application(middlewares=[security.errors, security.guard], client_max_size=_LARGEST_FORM)
+    app = web.Application(middlewares=[language.listen, security.errors, security.guard], client_max_size=_LARGEST_FORM)
     app[CONSOLE] = Console(
         database=database,
         pack=pack,
@@ -72,6 +72,7 @@ _ROUTES = (
     web.get("/login", auth.login_page),
     web.post("/login", auth.login),
     web.post("/logout", auth.logout),
+    web.post("/language", language.set_language),
     web.get("/", alerts.home),
     web.get("/live", live.live),
     web.get("/alerts", alerts.queue_page),

@@ -15,6 +15,7 @@ from cases import audit
 from cases.staff import verify_password
 from console.context import BASE, CONSOLE, Console, Viewer, console_of, viewer_of
 from console.kept import again, keep, kept, page_of
+from console.language import _, own_page
 from console.pages import page
 from console.permissions import ROLES, allow, public
 from console.proxies import visitor
@@ -121,12 +122,6 @@ async def to_login(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"{BASE}/login?next={quote(back, safe='')}" if back else f"{BASE}/login")
 
 
-def _safe_next(target: str) -> str:
-    """Only a page of ours: a link that brings people elsewhere after they log in is a trap."""
-    is_ours = target.startswith(f"{BASE}/") and "\\" not in target and "//" not in target
-    return target if is_ours else f"{BASE}/alerts"
-
-
 def _visitor(request: web.Request) -> str:
     return visitor(request.remote, request.headers.getall("X-Forwarded-For", []), request.app[CONSOLE].proxies)
 
@@ -150,15 +145,15 @@ async def login(request: web.Request) -> web.StreamResponse:
         return page(request, "login.html", status=status, next=target, fault=fault, login=name, kept=fields)
 
     if console.throttle.is_blocked(((account, _PER_ACCOUNT), (address, _PER_ADDRESS)), now):
-        return refuse("Too many tries. Wait a quarter of an hour, or ask for help.", 429)
+        return refuse(_("Too many tries. Wait a quarter of an hour, or ask for help."), 429)
     # Counted before the slow check: a hundred tries sent at once are a hundred tries.
     console.throttle.failed((account, address), now)
     staff_id = await _check(console, name, password)
     if staff_id is None:
-        return refuse("This name and password do not belong together.", 403)
+        return refuse(_("This name and password do not belong together."), 403)
     console.throttle.succeeded(account, address)
     token = await _open_session(console, staff_id)
-    response = page(request, "kept.html", **again(fields)) if fields else _redirect(_safe_next(target))
+    response = page(request, "kept.html", **again(fields)) if fields else _redirect(own_page(target))
     response.set_cookie(
         cookie_name(console), token, path="/", httponly=True, secure=console.secure_cookies, samesite="Lax"
     )

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit
 from channels.segments import count
 from console.context import BASE, console_of, now_of, viewer_of
-from console.pages import done, page
+from console.language import _, ngettext, say
+from console.pages import done, long_date, page
 from console.permissions import CAMPAIGN_VIEWERS, PLANNERS, allow, sees_site
 from scheduler import campaigns
 from scheduler.campaigns import CampaignError
@@ -46,14 +47,15 @@ async def _site_names(connection: AsyncConnection) -> dict[str, str]:
 
 def plan_words(plan: Plan) -> str:
     """When a plan sends, in words."""
-    hour = "" if plan.minute is None else f", {plan.minute // 60:02d}:{plan.minute % 60:02d}"
+    clock = "" if plan.minute is None else f"{plan.minute // 60:02d}:{plan.minute % 60:02d}"
     if plan.kind == "once":
-        return f"Once, on {plan.date:%A} {plan.date.day} {plan.date:%B %Y}{hour}" if plan.date else "Once"
-    if plan.kind == "weekly":
-        return (
-            f"{'Every week' if plan.every == 1 else f'Every {plan.every} weeks'}{hour or ', at each person’s own hour'}"
-        )
-    return f"{', '.join(str(day) for day in plan.days)} days after arrival{hour}"
+        said = _("Once, on %(date)s", date=long_date(plan.date)) if plan.date else _("Once")
+    elif plan.kind == "weekly":
+        said = ngettext("Every week", "Every %(num)s weeks", plan.every)
+        clock = clock or _("at each person’s own hour")
+    else:
+        said = _("%(days)s days after arrival", days=", ".join(str(day) for day in plan.days))
+    return _("%(day)s, %(hour)s", day=said, hour=clock) if clock else said
 
 
 @allow(PLANNERS)
@@ -114,7 +116,7 @@ class FormError(ValueError):
 
 
 def sentence(error: Exception) -> str:
-    text = str(error)
+    text = say(error)
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
@@ -216,7 +218,7 @@ async def _change(request: web.Request, change: Change, what: str) -> web.Stream
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
     code = request.match_info["campaign"]
     if viewer.site_ids and not await _is_own(request, code):
-        return await _show(request, "This campaign also reaches sites that are not yours.")
+        return await _show(request, _("This campaign also reaches sites that are not yours."))
     try:
         await change(console.database, code, now)
     except CampaignError as refused:

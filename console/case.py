@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from console import safety, words
 from console.context import Viewer
 from console.conversation import Line, conversation
+from console.language import _
 from console.permissions import READERS, sees_alert
 from store import tables
 
@@ -144,15 +145,17 @@ def _happening(event: Any, names: Mapping[int, str], *, reads: bool) -> Happenin
 
 def _detail(kind: str, data: Mapping[str, Any], names: Mapping[int, str]) -> str:  # noqa: PLR0911  one line a kind
     if kind in _DANGER_EVENTS:
-        return f"{words.LEVELS.get(data.get('level', 0), '')} · {words.label(words.ROUTES, data.get('route', 'none'))}"
+        level, route = data.get("level", 0), data.get("route", "none")
+        return f"{words.label(words.LEVELS, level)} · {words.label(words.ROUTES, route)}"
     if kind in {"told", "owner_told"}:
         return ", ".join(names.get(i, "") for i in data.get("staff", []))
     if kind == "passed_on":
-        return f"to {names.get(data.get('to', 0), 'a colleague')}"
+        return _("to %(name)s", name=names.get(data.get("to", 0)) or _("a colleague"))
     if kind == "attempt":
         return words.label(words.CONTACT_RESULTS, data.get("result"))
     if kind == "level_set":
-        return f"from {words.LEVELS.get(data.get('from', 0), '')} to {words.LEVELS.get(data.get('to', 0), '')}"
+        before, after = (words.label(words.LEVELS, data.get(key, 0)) for key in ("from", "to"))
+        return _("from %(before)s to %(after)s", before=before, after=after)
     if kind == "closed":
         return words.label(words.OUTCOMES, data.get("outcome"))
     return ""

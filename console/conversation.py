@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from console import words
 from console.context import Viewer
+from console.language import _
 from console.permissions import sees_answer, sees_message
 from store import tables
 
@@ -95,7 +96,7 @@ def _line(row: Any) -> Line:
         # What waits stands where it will leave: a check-in is planned a day and a half ahead.
         at=row.sent_at or (row.due_at if row.state == "queued" else row.created_at),
         who=who,
-        text=row.text or "(The question is written when it leaves.)",
+        text=row.text or _("(The question is written when it leaves.)"),
         is_automatic=row.purpose != "staff_reply",
         state=words.label(words.DELIVERY, row.state),
         has_failed=row.state in {"failed", "expired", "withheld"},

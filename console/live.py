@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from console import auth, queue, words
 from console.context import CONSOLE, Console, Viewer, console_of, viewer_of
+from console.language import _
 from console.pages import render
 from console.permissions import ROLES, allow, sees_alert, sees_answer, sees_message
 from store import tables
@@ -170,13 +171,13 @@ def chunks(app: web.Application, viewer: Viewer, news: News, before: int, newest
 
 def announcement(row: Any, kinds: Collection[str]) -> str:
     """What a screen reader says aloud: new danger, nothing else."""
-    level = words.LEVELS[row.level]
+    level = words.label(words.LEVELS, row.level)
     if "opened" in kinds:
-        return f"New alert {row.code}: {level}, {row.site}"
+        return _("New alert %(code)s: %(level)s, %(site)s", code=row.code, level=level, site=row.site)
     if "raised" in kinds:
-        return f"Alert {row.code} raised to {level}"
+        return _("Alert %(code)s raised to %(level)s", code=row.code, level=level)
     if "joined" in kinds:
-        return f"New message in alert {row.code}"
+        return _("New message in alert %(code)s", code=row.code)
     return ""
 
 

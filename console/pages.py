@@ -3,16 +3,18 @@
 import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from babel import dates, numbers
 
-from console import words
+from console import language, words
 from console.context import BASE, CONSOLE, VIEWER, Viewer
+from console.language import _, ngettext
 from console.permissions import CAMPAIGN_VIEWERS, PEOPLE, ROLES
 from console.queue import sort_key
 from store.tables import to_ms
@@ -48,11 +50,31 @@ def set_up(app: web.Application) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(_, _ngettext, newstyle=True)  # type: ignore[attr-defined]  # by the extension
     environment.filters.update(
-        at=at, day=day, clock_time=clock_time, left=time_left, ms=to_ms, ago=time_ago, zone=zone_words
+        at=at,
+        day=day,
+        date=date_words,
+        weekday=weekday,
+        clock_time=clock_time,
+        left=time_left,
+        ms=to_ms,
+        ago=time_ago,
+        zone=zone_words,
+        number=number,
+        say=language.say,
     )
-    environment.globals.update(words=words, BASE=BASE, sort_key=sort_key)
+    environment.globals.update(
+        words=words, BASE=BASE, sort_key=sort_key, live_words=live_words, languages=language.OWN_NAMES
+    )
+    language.read_catalogues()
+
+
+def _ngettext(one: str, many: str, count: int) -> str:
+    return ngettext(one, many, count)
 
 
 def page(request: web.Request, template: str, *, status: int = 200, section: str = "", **values: Any) -> web.Response:
@@ -65,11 +87,16 @@ def page(request: web.Request, template: str, *, status: int = 200, section: str
         "menu": menu_for(viewer, has_wall=console.wall is not None),
         "section": section,
         "now": console.clock(),
+        "language": language.language(),
+        "direction": language.direction(),
+        # A form that came back with a fault would lose what was typed if the language were changed there.
+        "here": request.path_qs if request.method == "GET" else "",
         **values,
     }
     body = render(request.app, template, context).encode()
     response = web.Response(body=body, status=status, content_type="text/html", charset="utf-8")
-    response.headers["Vary"] = "Accept-Encoding, Cookie"
+    response.headers["Vary"] = "Accept-Encoding, Accept-Language, Cookie"
+    response.headers["Content-Language"] = language.language()
     if len(body) > _PACK_OVER and "gzip" in request.headers.get("Accept-Encoding", ""):
         response.body = gzip.compress(body, 6, mtime=0)
         response.headers["Content-Encoding"] = "gzip"
@@ -96,13 +123,35 @@ def done(url: str, what: str) -> web.Response:
 
 def at(value: datetime, zone: str) -> str:
     """'Tue 3 Mar, 12:04'."""
-    local = value.astimezone(ZoneInfo(zone))
-    return f"{local:%a} {local.day} {local:%b, %H:%M}"
+    # i18n: A date pattern of Unicode (UTS 35): day of the week, day, month, then the time. Literal words in 'quotes'.
+    return _dated(value.astimezone(ZoneInfo(zone)), _("EEE d MMM, HH:mm"))
 
 
 def day(value: datetime, zone: str) -> str:
-    local = value.astimezone(ZoneInfo(zone))
-    return f"{local:%A} {local.day} {local:%B %Y}"
+    """'Tuesday 3 March 2026'."""
+    return long_date(value.astimezone(ZoneInfo(zone)).date())
+
+
+def long_date(value: date) -> str:
+    # i18n: A date pattern of Unicode (UTS 35), in full. Literal words stand in 'quotes'.
+    return _dated(value, _("EEEE d MMMM y"))
+
+
+def date_words(value: date) -> str:
+    """'Tue 3 Mar'."""
+    # i18n: A date pattern of Unicode (UTS 35): day of the week, day, month. Literal words stand in 'quotes'.
+    return _dated(value, _("EEE d MMM"))
+
+
+def _dated(value: date | datetime, pattern: str) -> str:
+    if isinstance(value, datetime):
+        return dates.format_datetime(value, pattern, tzinfo=value.tzinfo, locale=language.locale())
+    return dates.format_date(value, pattern, locale=language.locale())
+
+
+def weekday(number: int) -> str:
+    """0 → 'Monday'."""
+    return str(dates.get_day_names("wide", context="stand-alone", locale=language.locale())[number])
 
 
 def clock_time(value: datetime, zone: str) -> str:
@@ -111,28 +160,53 @@ def clock_time(value: datetime, zone: str) -> str:
 
 def zone_words(zone: str) -> str:
     """'Africa/Nairobi' → 'Nairobi time'."""
-    return f"{zone.rsplit('/', 1)[-1].replace('_', ' ')} time"
+    return _("%(city)s time", city=dates.get_timezone_location(zone, locale=language.locale(), return_city=True))
+
+
+def number(value: float) -> str:
+    """7.5 → '7.5', or '7,5' where that is how it is written."""
+    return numbers.format_decimal(value, "#,##0.##", locale=language.locale())
+
+
+def live_words() -> dict[str, str]:
+    """What static/app.js says by itself, with {} for a number: the frame of every page carries it."""
+    return {
+        "soon": _("under a minute"),
+        "minutes": _("%(n)s min", n="{}"),
+        "hours": _("%(n)s h", n="{}"),
+        "days": _("%(n)s d", n="{}"),
+        "left": _("%(duration)s left", duration="{}"),
+        "late": _("late by %(duration)s", duration="{}"),
+        "live": _("Live"),
+        "lost": _("Connection lost, trying again"),
+        "bye": _("Logged out: reload the page"),
+        "changed": _("This alert has changed"),
+        "cost": _("%(units)s of %(room)s characters", units="{}", room="{}"),
+        "parts": _("%(n)s SMS", n="{}"),
+    }
 
 
 def duration(value: timedelta) -> str:
     minutes = int(value.total_seconds() // 60)
     if minutes < 1:
-        return "under a minute"
+        return _("under a minute")
     if minutes < 60:
-        return f"{minutes} min"
+        return _("%(n)s min", n=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours} h {minutes} min" if minutes and hours < 6 else f"{hours} h"
+        whole = _("%(n)s h", n=hours)
+        return f"{whole} {_('%(n)s min', n=minutes)}" if minutes and hours < 6 else whole
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours and days < 4 else f"{days} d"
+    whole = _("%(n)s d", n=days)
+    return f"{whole} {_('%(n)s h', n=hours)}" if hours and days < 4 else whole
 
 
 def time_left(deadline: datetime, now: datetime) -> str:
     """'12 min left' or 'late by 3 min'. static/app.js says the same words as time goes on."""
     if now > deadline:
-        return f"late by {duration(now - deadline)}"
-    return f"{duration(deadline - now)} left"
+        return _("late by %(duration)s", duration=duration(now - deadline))
+    return _("%(duration)s left", duration=duration(deadline - now))
 
 
 def time_ago(value: datetime, now: datetime) -> str:
-    return f"{duration(now - value)} ago"
+    return _("%(duration)s ago", duration=duration(now - value))

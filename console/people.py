@@ -12,6 +12,7 @@ from console import safety, wellbeing, words
 from console.alerts import open_glass
 from console.context import Console, Viewer, console_of, now_of, viewer_of
 from console.conversation import conversation
+from console.language import _
 from console.pages import page
 from console.permissions import CARERS, PEOPLE, READERS, allow, sees_alert, sees_site
 from store import tables
@@ -138,7 +139,7 @@ async def reveal(request: web.Request) -> web.StreamResponse:
     person = await _person_or_404(request)
     reason = str((await request.post()).get("reason", ""))
     if reason not in words.GLASS_REASONS:
-        return await _show(request, person, status=422, fault="Say why you need it.")
+        return await _show(request, person, status=422, fault=_("Say why you need it."))
     revealed = await open_glass(
         console.database,
         viewer.id,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from console.context import Viewer
+from console.language import _
 from console.permissions import sees_alert
 from content.schema import Level
 from store import tables
@@ -64,7 +65,11 @@ def _number(text: str) -> int:
 def rows_statement(viewer: Viewer) -> sa.Select[Any]:
     alert, site, person, staff = tables.alert, tables.site, tables.beneficiary, tables.staff
     # Who reported staff is for the focal points.
-    who = person.c.code if viewer.role == "focal_point" else sa.case((alert.c.is_report, "Hidden"), else_=person.c.code)
+    who = (
+        person.c.code
+        if viewer.role == "focal_point"
+        else sa.case((alert.c.is_report, _("Hidden")), else_=person.c.code)
+    )
     return (
         sa.select(
             alert.c.id,

@@ -5,10 +5,11 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-from console import auth
+from console import auth, language
 from console.context import CONSOLE, VIEWER
 from console.pages import page
 from console.permissions import Handler, roles_of
+from content.sentence import Sentence
 from store.database import is_unreachable
 
 log = structlog.get_logger()
@@ -31,20 +32,26 @@ _HEADERS = {
 _HSTS = "max-age=31536000; includeSubDomains"
 
 _WORDS = {
-    400: ("That did not arrive whole", "Go back and try again."),
-    403: ("You cannot open this", "Your role does not include this page. Ask your coordinator if it should."),
-    404: ("Nothing here", "There is no such page, or it is not one you may see."),
-    405: ("That is not how this page is used", "Go back and use the button on the page."),
-    409: ("Somebody was faster", "Go back, look again, and try once more."),
-    413: ("That is too long", "Shorten it and try again."),
-    429: ("Too many tries", "Wait a quarter of an hour, then try again, or ask your coordinator for help."),
+    400: (Sentence("That did not arrive whole"), Sentence("Go back and try again.")),
+    403: (
+        Sentence("You cannot open this"),
+        Sentence("Your role does not include this page. Ask your coordinator if it should."),
+    ),
+    404: (Sentence("Nothing here"), Sentence("There is no such page, or it is not one you may see.")),
+    405: (Sentence("That is not how this page is used"), Sentence("Go back and use the button on the page.")),
+    409: (Sentence("Somebody was faster"), Sentence("Go back, look again, and try once more.")),
+    413: (Sentence("That is too long"), Sentence("Shorten it and try again.")),
+    429: (
+        Sentence("Too many tries"),
+        Sentence("Wait a quarter of an hour, then try again, or ask your coordinator for help."),
+    ),
     500: (
-        "Something broke on our side",
-        "Nothing of yours was lost. Try again; if it is urgent, call your colleague on duty.",
+        Sentence("Something broke on our side"),
+        Sentence("Nothing of yours was lost. Try again; if it is urgent, call your colleague on duty."),
     ),
     503: (
-        "The service is away for a moment",
-        "Try again in a minute. If it is urgent, call your colleague on duty.",
+        Sentence("The service is away for a moment"),
+        Sentence("Try again in a minute. If it is urgent, call your colleague on duty."),
     ),
 }
 
@@ -80,6 +87,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     viewer = await auth.find_viewer(request)
     if viewer is not None:
         request[VIEWER] = viewer
+        language.speak(language.choose(request, viewer.languages))
     if roles is None:
         return await handler(request)
     if viewer is None:
@@ -111,7 +119,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def error_page(request: web.Request, status: int) -> web.Response:
     title, sentence = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
-    return page(request, "error.html", status=status, title=title, sentence=sentence)
+    return page(request, "error.html", status=status, title=language.say(title), sentence=language.say(sentence))
 
 
 def _where(error: BaseException) -> str:

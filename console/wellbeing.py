@@ -9,7 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from content.schema import Pack
+from console.language import _, language
+from console.pages import number
+from content.schema import Pack, QuestionText
 from store import tables
 
 WIDTH, HEIGHT, PAD = 560, 150, 26
@@ -65,8 +67,14 @@ def _number(value: Any) -> float | None:
 
 
 def _title(pack: Pack, checkin: str, question: str) -> str:
-    found = pack.texts.get((checkin, question, "en"))
+    found = _text(pack, checkin, question)
     return found.text if found is not None else question.replace("_", " ").capitalize()
+
+
+def _text(pack: Pack, checkin: str, question: str) -> QuestionText | None:
+    """The question as staff read it: in the language of the page where the check-in has it, else in English."""
+    texts = pack.texts
+    return texts.get((checkin, question, language())) or texts.get((checkin, question, "en"))
 
 
 def _range(pack: Pack, checkin: str, question: str, values: Sequence[tuple[datetime, float]]) -> tuple[float, float]:
@@ -95,13 +103,18 @@ def draw(title: str, values: Sequence[tuple[datetime, float]], bounds: tuple[flo
         for at, value in values
     ]
     usual = median(value for _, value in values)
-    says = f"{len(values)} answers, usually {usual:g}, last {values[-1][1]:g}"
+    says = _(
+        "%(count)s answers, usually %(usual)s, last %(last)s",
+        count=number(len(values)),
+        usual=number(usual),
+        last=number(values[-1][1]),
+    )
     return Chart(title, points, height(usual), usual, low, high, says)
 
 
 def answer_words(pack: Pack, checkin: str, question: str, value: Any) -> tuple[str, str]:
     """The question and the answer as a person would say them."""
-    text = pack.texts.get((checkin, question, "en"))
+    text = _text(pack, checkin, question)
     if text is None:
         return question.replace("_", " ").capitalize(), str(value)
     labels = text.options.get(str(value))

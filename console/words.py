@@ -1,8 +1,12 @@
-"""The console's words: one sentence or label for every code that staff may meet on a page."""
+"""The console's words: one sentence or label for every code that staff may meet on a page, in English.
+
+Pages say them through `label` and `labels`, in the language of the page. Every text here goes into the catalogues.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from console.language import gettext
 from content.schema import Level
 
 LEVELS: Mapping[int, str] = {
@@ -50,13 +54,19 @@ LANGUAGES: Mapping[str, str] = {
     "ar": "Arabic",
     "so": "Somali",
 }
-RIGHT_TO_LEFT = frozenset({"ar"})
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PHONE_KINDS: Mapping[str, str] = {
     "private": "Private phone",
     "shared": "Shared phone: others may read it",
     "monitored": "Monitored phone: somebody checks it",
 }
+PERSON_STATES: Mapping[str, str] = {
+    "active": "Active",
+    "no_consent": "No consent",
+    "paused": "Paused",
+    "exited": "Left the programme",
+    "died": "Has died",
+}
+PHONES: Mapping[str, str] = {"shared": "Shared phone", "monitored": "Monitored phone", "unknown": "Phone not known"}
 GENDERS: Mapping[str, str] = {"female": "a woman", "male": "a man", "f": "a woman", "m": "a man"}
 AGES: Mapping[str, str] = {"adult": "Adult", "minor": "Under 18", "child": "Under 18", "unknown": "Age not known"}
 
@@ -227,4 +237,10 @@ DONE: Mapping[str, str] = {
 
 def label(names: Mapping[Any, str], code: Any) -> str:
     """The label of a code, or the code itself made readable: a new code shows up plain rather than not at all."""
-    return names.get(code) or str(code).replace("_", " ").replace(".", " ").capitalize()
+    found = names.get(code)
+    return gettext(found) if found else str(code).replace("_", " ").replace(".", " ").capitalize()
+
+
+def labels(names: Mapping[Any, str]) -> dict[Any, str]:
+    """All codes with their labels, in their order: the choices of a form."""
+    return {code: gettext(text) for code, text in names.items()}

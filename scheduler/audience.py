@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from content.sentence import Sentence
 from scheduler.due import LATE_MINUTES, Plan
 from store import tables as t
 
@@ -34,7 +35,9 @@ class Audience:
     def from_json(cls, data: Mapping[str, Any]) -> "Audience":
         unknown = sorted(set(data) - set(cls.__slots__))
         if unknown:
-            raise CampaignError(f"an audience has no {unknown[0]!r}: it is sites, languages and roles")
+            raise CampaignError(
+                Sentence("an audience has no %(name)r: it is sites, languages and roles", name=unknown[0])
+            )
         return cls(**{name: tuple(values) for name, values in data.items()})
 
 

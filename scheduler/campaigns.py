@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from content.schema import Pack
+from content.sentence import Sentence
 from scheduler.audience import Audience, Campaign, CampaignError, Draft, read_campaign, site_ids
 from scheduler.due import DAY, LATE_MINUTES, Plan
 from scheduler.planning import plan_due, replan_people
@@ -69,7 +70,7 @@ async def create(
         }
         statement = database.insert(t.campaign).values(row).on_conflict_do_nothing(index_elements=["code"])
         if (await connection.execute(statement, execution_options=_COUNTED)).rowcount != 1:
-            raise CampaignError(f"there is a campaign {code!r} already")
+            raise CampaignError(Sentence("there is a campaign %(code)r already", code=code))
     return campaign_id
 
 
@@ -85,11 +86,19 @@ async def _checked(connection: AsyncConnection, pack: Pack, draft: Draft) -> Dra
         raise CampaignError("a campaign ends after it starts")
     checkin = pack.checkins.get(draft.checkin)
     if checkin is None:
-        raise CampaignError(f"there is no check-in {draft.checkin!r}; there are {', '.join(sorted(pack.checkins))}")
+        raise CampaignError(
+            Sentence(
+                "there is no check-in %(name)r; there are %(names)s",
+                name=draft.checkin,
+                names=", ".join(sorted(pack.checkins)),
+            )
+        )
     offered = tuple(x for x in checkin.languages if x in pack.languages)
     missing = [x for x in draft.audience.languages if x not in offered]
     if missing:
-        raise CampaignError(f"check-in {draft.checkin!r} is not written in {', '.join(missing)}")
+        raise CampaignError(
+            Sentence("check-in %(name)r is not written in %(names)s", name=draft.checkin, names=", ".join(missing))
+        )
     await _check_sites(connection, (*draft.audience.sites, *draft.audience.paused_sites))
     # Whoever speaks another language is left out, and the preview says so: nobody gets a text they cannot read.
     audience = replace(draft.audience, languages=draft.audience.languages or offered)
@@ -107,7 +116,7 @@ async def _check_sites(connection: AsyncConnection, codes: Sequence[str]) -> Non
     known = set((await connection.execute(sa.select(t.site.c.code).where(t.site.c.code.in_(codes)))).scalars())
     for code in codes:
         if code not in known:
-            raise CampaignError(f"there is no site {code!r}")
+            raise CampaignError(Sentence("there is no site %(code)r", code=code))
 
 
 # --- looking ---
@@ -123,7 +132,7 @@ async def find(connection: AsyncConnection, code: str) -> Campaign:
     """Raises CampaignError when there is none of that code."""
     row = (await connection.execute(sa.select(t.campaign).where(t.campaign.c.code == code))).one_or_none()
     if row is None:
-        raise CampaignError(f"there is no campaign {code!r}")
+        raise CampaignError(Sentence("there is no campaign %(code)r", code=code))
     return read_campaign(row)
 
 
@@ -188,7 +197,9 @@ async def start(database: Database, code: str, now: datetime) -> None:
     async with database.write() as connection:
         campaign = await find(connection, code)
         if campaign.state != "draft":
-            raise CampaignError(f"campaign {code!r} is {campaign.state}: only a draft can be started")
+            raise CampaignError(
+                Sentence("campaign %(code)r is %(state)s: only a draft can be started", code=code, state=campaign.state)
+            )
         starts_at = max(campaign.starts_at, now)  # hours that passed while it was a draft are not made up for
         await _change(connection, campaign, state="running", starts_at=starts_at, due_at=now)
 
@@ -200,7 +211,7 @@ async def _change(connection: AsyncConnection, campaign: Campaign, **values: Any
         .values(cursor=0, **values)
     )
     if changed.rowcount != 1:
-        raise CampaignError(f"campaign {campaign.code!r} was changed by somebody else just now")
+        raise CampaignError(Sentence("campaign %(code)r was changed by somebody else just now", code=campaign.code))
     signal(connection, "campaigns", "timers")
 
 
@@ -210,11 +221,17 @@ async def pause(database: Database, code: str, now: datetime, *, site: str | Non
         campaign = await find(connection, code)
         if site is None:
             if campaign.state != "running":
-                raise CampaignError(f"campaign {code!r} is {campaign.state}: only a running one can be paused")
+                raise CampaignError(
+                    Sentence(
+                        "campaign %(code)r is %(state)s: only a running one can be paused",
+                        code=code,
+                        state=campaign.state,
+                    )
+                )
             await _change(connection, campaign, state="paused")
         else:
             if campaign.state not in ("running", "paused", "draft"):
-                raise CampaignError(f"campaign {code!r} is {campaign.state}")
+                raise CampaignError(Sentence("campaign %(code)r is %(state)s", code=code, state=campaign.state))
             await _check_sites(connection, [site])
             paused = tuple(sorted({*campaign.audience.paused_sites, site}))
             audience = replace(campaign.audience, paused_sites=paused).to_json()
@@ -235,11 +252,17 @@ async def resume(database: Database, code: str, now: datetime, *, site: str | No
         audience = campaign.audience
         if site is None:
             if campaign.state != "paused":
-                raise CampaignError(f"campaign {code!r} is {campaign.state}: only a paused one can be resumed")
+                raise CampaignError(
+                    Sentence(
+                        "campaign %(code)r is %(state)s: only a paused one can be resumed",
+                        code=code,
+                        state=campaign.state,
+                    )
+                )
             await _change(connection, campaign, state="running", due_at=now)
         else:
             if site not in audience.paused_sites:
-                raise CampaignError(f"campaign {code!r} is not paused at site {site!r}")
+                raise CampaignError(Sentence("campaign %(code)r is not paused at site %(site)r", code=code, site=site))
             audience = replace(audience, paused_sites=tuple(x for x in audience.paused_sites if x != site))
             await _change(connection, campaign, audience=audience.to_json(), due_at=now)
             if campaign.state != "running":

@@ -19,6 +19,8 @@ from functools import lru_cache
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
+from content.sentence import Sentence
+
 PlanKind = Literal["once", "weekly", "after_anchor"]
 LATE_MINUTES = 6 * 60
 DAY = 1440  # minutes
@@ -52,20 +54,20 @@ class Plan:
         if fault:
             raise PlanError(fault)
 
-    def _fault(self) -> str:  # noqa: PLR0911  one line for each way to be wrong
+    def _fault(self) -> Sentence | None:  # noqa: PLR0911  one line for each way to be wrong
         if self.kind not in get_args(PlanKind):
-            return f"a plan is once, weekly or after_anchor, not {self.kind!r}"
+            return Sentence("a plan is once, weekly or after_anchor, not %(kind)r", kind=self.kind)
         if (self.kind == "once") != (self.date is not None):
-            return "a plan for once names its date, and only that one does"
+            return Sentence("a plan for once names its date, and only that one does")
         if (self.kind == "after_anchor") != bool(self.days):
-            return "a plan after the anchor date names its days, and only that one does"
+            return Sentence("a plan after the anchor date names its days, and only that one does")
         if any(not 0 <= day <= 36500 for day in self.days) or len(set(self.days)) != len(self.days):
-            return "days after the anchor date are different numbers from 0 up"
+            return Sentence("days after the anchor date are different numbers from 0 up")
         if not 1 <= self.every <= 520:
-            return "a weekly plan comes every 1 to 520 weeks"
+            return Sentence("a weekly plan comes every 1 to 520 weeks")
         if self.minute is not None and not 0 <= self.minute < DAY:
-            return "the hour of a plan lies between 00:00 and 23:59"
-        return ""
+            return Sentence("the hour of a plan lies between 00:00 and 23:59")
+        return None
 
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {"kind": self.kind, "minute": self.minute}

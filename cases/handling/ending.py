@@ -11,6 +11,7 @@ from cases.closing import OUTCOMES, is_supervising, may_close
 from cases.handling.frame import Case, add_follow_up, handling, tell_of
 from cases.rules import AlertRuleError
 from content.schema import Level
+from content.sentence import Sentence
 from store import tables
 from store.database import Database
 
@@ -32,7 +33,7 @@ async def set_level(
         if new == Level.NONE:
             raise AlertRuleError("An alert that was none is closed with an outcome, not lowered to nothing.")
         if new == case.level:
-            raise AlertRuleError(f"Alert {case.alert['code']} has this level already.")
+            raise AlertRuleError(Sentence("Alert %(code)s has this level already.", code=case.alert["code"]))
         if not reason.strip():
             raise AlertRuleError("Say why the level changes.")
         target = rules.target_at(new, case.alert["opened_at"], case.hours, case.site.paces)
@@ -168,7 +169,7 @@ async def refuse_to_close(
         if not is_supervising(case.actor["role"], case.alert["route"]):
             raise AlertRuleError("Only a supervisor decides on this.")
         if case.alert["asked_outcome"] is None:
-            raise AlertRuleError(f"Nobody has asked to close alert {case.alert['code']}.")
+            raise AlertRuleError(Sentence("Nobody has asked to close alert %(code)s.", code=case.alert["code"]))
         if not why.strip():
             raise AlertRuleError("Say what is still to be done.")
         await case.change(asked_outcome=None, asked_by=None, asked_at=None)

@@ -16,6 +16,7 @@ from cases.hours import Hours
 from cases.rules import AlertRuleError
 from cases.telling import Notice, add_follow_ups, event_row, follow_up_row, tell
 from content.schema import Level
+from content.sentence import Sentence
 from store import tables
 from store.database import Database, signal
 
@@ -55,7 +56,9 @@ class Case:
 
     def must_be_unclosed(self) -> None:
         if self.alert["state"] == "closed":
-            raise AlertRuleError(f"Alert {self.alert['code']} is closed. A new message opens a new one.")
+            raise AlertRuleError(
+                Sentence("Alert %(code)s is closed. A new message opens a new one.", code=self.alert["code"])
+            )
 
     async def must_be_mine(self, *, or_supervising: bool = False) -> None:
         self.must_be_unclosed()
@@ -64,8 +67,16 @@ class Case:
         if or_supervising and is_supervising(self.actor["role"], self.alert["route"]):
             return
         if self.alert["owner_id"] is None:
-            raise AlertRuleError(f"Nobody has taken alert {self.alert['code']} yet: take it first.")
-        raise AlertRuleError(f"Alert {self.alert['code']} is with {await self.name_of(self.alert['owner_id'])}.")
+            raise AlertRuleError(
+                Sentence("Nobody has taken alert %(code)s yet: take it first.", code=self.alert["code"])
+            )
+        raise AlertRuleError(
+            Sentence(
+                "Alert %(code)s is with %(name)s.",
+                code=self.alert["code"],
+                name=await self.name_of(self.alert["owner_id"]),
+            )
+        )
 
     async def name_of(self, staff_id: int) -> str:
         s = tables.staff

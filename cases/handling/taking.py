@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import rules
 from cases.handling.frame import handling, may_see, tell_of
 from cases.rules import AlertRuleError
+from content.sentence import Sentence
 from store import tables
 from store.database import Database
 
@@ -28,7 +29,13 @@ async def take(
             .values(state="taken", owner_id=staff_id, taken_at=now, due_at=rest)
         )
         if taken.rowcount != 1:
-            raise AlertRuleError(f"Alert {case.alert['code']} is with {await case.name_of(case.alert['owner_id'])}.")
+            raise AlertRuleError(
+                Sentence(
+                    "Alert %(code)s is with %(name)s.",
+                    code=case.alert["code"],
+                    name=await case.name_of(case.alert["owner_id"]),
+                )
+            )
         await case.enter("taken", {"rung": case.alert["rung"]})
 
 
@@ -50,7 +57,7 @@ async def pass_on(
         if not (case.alert["is_report"] and case.actor["role"] == "admin"):
             await case.must_be_mine(or_supervising=True)
         if to_staff_id == case.alert["owner_id"]:
-            raise AlertRuleError(f"Alert {case.alert['code']} is with them already.")
+            raise AlertRuleError(Sentence("Alert %(code)s is with them already.", code=case.alert["code"]))
         s = tables.staff
         who = sa.select(s.c.role, s.c.site_ids).where(s.c.id == to_staff_id, s.c.disabled_at.is_(None))
         heir = (await case.connection.execute(who)).first()

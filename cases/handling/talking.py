@@ -12,6 +12,7 @@ from cases.handling.frame import add_follow_up, handling
 from cases.rules import AlertRuleError
 from content.check import find_forbidden
 from content.schema import Pack
+from content.sentence import Sentence
 from store import tables
 from store.database import Database, signal
 from store.queue import outgoing_row
@@ -44,13 +45,21 @@ async def reply(
         if not text:
             raise AlertRuleError("Write something first.")
         if len(text) > LONGEST_REPLY:
-            raise AlertRuleError(f"Too long: {len(text)} characters, at most {LONGEST_REPLY} are sent in one go.")
+            raise AlertRuleError(
+                Sentence(
+                    "Too long: %(count)s characters, at most %(most)s are sent in one go.",
+                    count=len(text),
+                    most=LONGEST_REPLY,
+                )
+            )
         c = tables.contact
         found = sa.select(c.c.channel_id, c.c.language, c.c.opted_out_at).where(c.c.id == case.alert["contact_id"])
         contact = (await case.connection.execute(found)).one()
         words = check(pack, text, contact.language)
         if words and not confirmed:
-            raise AlertRuleError(f"These words can give the person away: {', '.join(words)}. Send all the same?")
+            raise AlertRuleError(
+                Sentence("These words can give the person away: %(words)s. Send all the same?", words=", ".join(words))
+            )
         if contact.opted_out_at is not None and not confirmed:
             raise AlertRuleError("This person asked for no more messages: call instead. Send all the same?")
         message_id = database.new_id()
@@ -91,7 +100,7 @@ async def log_attempt(
         await case.must_be_mine(or_supervising=True)
         found = CONTACT_RESULTS.get(result)
         if found is None:
-            raise AlertRuleError(f"There is no contact result called {result[:32]}.")
+            raise AlertRuleError(Sentence("There is no contact result called %(name)s.", name=result[:32]))
         if case.alert["state"] == "taken":
             due = rules.after_attempt(case.level, found.has_reached, now, case.hours, case.site.paces)
             await case.change(due_at=due)

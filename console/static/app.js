@@ -6,21 +6,24 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+  const words = JSON.parse(body.dataset.words); // console/pages.py, in the language of the page
+  const put = (pattern, ...values) => values.reduce((text, value) => text.replace("{}", value), pattern);
+
   /* --- the time that is left, in the same words as console/pages.py --- */
   const duration = (ms) => {
     const minutes = Math.floor(ms / 60000);
-    if (minutes < 1) return "under a minute";
-    if (minutes < 60) return `${minutes} min`;
-    const hours = Math.floor(minutes / 60), rest = minutes % 60;
-    if (hours < 24) return rest && hours < 6 ? `${hours} h ${rest} min` : `${hours} h`;
-    const days = Math.floor(hours / 24), left = hours % 24;
-    return left && days < 4 ? `${days} d ${left} h` : `${days} d`;
+    if (minutes < 1) return words.soon;
+    if (minutes < 60) return put(words.minutes, minutes);
+    const hours = Math.floor(minutes / 60), rest = minutes % 60, whole = put(words.hours, hours);
+    if (hours < 24) return rest && hours < 6 ? `${whole} ${put(words.minutes, rest)}` : whole;
+    const days = Math.floor(hours / 24), left = hours % 24, long = put(words.days, days);
+    return left && days < 4 ? `${long} ${put(words.hours, left)}` : long;
   };
   const tick = () => {
     const now = Date.now() + skew;
     for (const item of all("[data-d]")) {
       const left = Number(item.dataset.d) - now;
-      const text = left < 0 ? `late by ${duration(-left)}` : `${duration(left)} left`;
+      const text = left < 0 ? put(words.late, duration(-left)) : put(words.left, duration(left));
       if (item.textContent !== text) item.textContent = text;
       item.classList.toggle("late", left < 0);
     }
@@ -46,7 +49,7 @@
     const out = document.getElementById(box.dataset.count);
     const show = () => {
       const { units, room, parts } = cost(box.value);
-      out.textContent = `${units} of ${room} characters · ${parts === 1 ? "1 SMS" : `${parts} SMS`}`;
+      out.textContent = `${put(words.cost, units, room)} · ${put(words.parts, parts)}`;
       out.classList.toggle("over", parts > 1);
     };
     box.addEventListener("input", show);
@@ -81,9 +84,9 @@
   const listen = (url, handlers) => {
     const address = last ? url.replace(/since=\d+/, `since=${last}`) : url; // EventSource itself sends Last-Event-ID only when it reconnects
     source = new EventSource(address);
-    source.onopen = () => { lostAt = 0; state(true, "Live"); };
+    source.onopen = () => { lostAt = 0; state(true, words.live); };
     source.onerror = () => {
-      state(false, "Connection lost, trying again");
+      state(false, words.lost);
       if (source.readyState === EventSource.CLOSED) {
         lostAt = lostAt || Date.now();
         setTimeout(() => listen(url, handlers), Math.min(30000, 2000 + (Date.now() - lostAt)));
@@ -95,7 +98,7 @@
         handler(JSON.parse(event.data));
       });
     }
-    source.addEventListener("bye", () => { source.close(); source = null; state(false, "Logged out: reload the page"); });
+    source.addEventListener("bye", () => { source.close(); source = null; state(false, words.bye); });
   };
   const hush = () => { if (source) { source.close(); source = null; } if (letGo) { letGo(); letGo = null; } };
   const follow = (url, handlers) => {
@@ -169,7 +172,7 @@
         if (other && !(part.dataset.part === "acts" && isTyping) && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
       }
       all(".talk").forEach(toEnd);
-      if (say) say.textContent = "This alert has changed";
+      if (say) say.textContent = words.changed;
       tick();
     };
     follow(body.dataset.live, { changed: () => { if (!waiting) waiting = setTimeout(refresh, 150); } });

@@ -20,6 +20,7 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("GET", "/login"): None,
     ("POST", "/login"): None,
     ("POST", "/logout"): ROLES,
+    ("POST", "/language"): None,
     ("GET", "/"): ROLES,
     ("GET", "/live"): ROLES,
     ("GET", "/alerts"): ROLES,
