@@ -18,6 +18,7 @@ from cases.duty import Site, gather_duty
 from cases.handling.frame import may_see
 from cases.rules import AlertRuleError
 from content.schema import Level, Pack
+from content.sentence import Sentence
 from store import tables
 from store.database import Clock, Database, signal
 from store.queue import outgoing_row
@@ -167,7 +168,7 @@ async def _pass(text: _Text, alert: Any) -> str:
     found = sa.select(s.c.id).where(s.c.login == text.asked.what, s.c.disabled_at.is_(None))
     heir: int | None = (await text.connection.execute(found)).scalar()
     if heir is None:
-        raise AlertRuleError(f"There is no colleague {text.asked.what[:32]}.")
+        raise AlertRuleError(Sentence("There is no colleague %(name)s.", name=text.asked.what[:32]))
     await handling.pass_on(
         text.database, alert.id, text.staff.id, heir, text.now, base_url=text.base_url, within=text.connection
     )

