@@ -66,6 +66,7 @@ class Person:
     opted_out: bool = False
     is_held: bool = False  # a staff member holds the conversation: only danger is read
     has_open_alert: bool = False
+    is_under_duress: bool = False  # an unclosed alert was raised by the duress word: nothing may show on the phone
     staff_on_duty: bool = True
     hotline: str = ""
     duress_word: str = ""

@@ -100,7 +100,11 @@ class _Message(Asking):
             key = danger_key(self.pack, self.read.route, self.person)
             if says_age and self.read.route == "child":
                 key = "minor"
-            self.talk.say(key, every=CRISIS_EVERY, language=self._their_language(), purpose="crisis")
+            if self.person.is_under_duress:
+                # Whoever forces them reads along: a word of help now would give them away.
+                self.talk.say("duress")
+            else:
+                self.talk.say(key, every=CRISIS_EVERY, language=self._their_language(), purpose="crisis")
         # A session is paused as it stands, and goes on when they answer. A child is asked nothing more at all.
         if self.progress is not None and (says_age or self.person.is_minor):
             self.talk.add(EndSession(self.progress, "stopped"))

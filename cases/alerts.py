@@ -20,6 +20,7 @@ from cases.handling import (
     refuse_to_close,
     release,
     reply,
+    say_whom_about,
     set_level,
     take,
 )
@@ -50,6 +51,11 @@ class Danger:
     reasons: list[dict[str, Any]]
     inbox_id: int | None
     at: datetime
+
+    @property
+    def is_silent(self) -> bool:
+        """Told by the duress word: whoever forces the person must notice nothing."""
+        return any(reason.get("code") == "duress" for reason in self.reasons)
 
     @property
     def key(self) -> Key:
@@ -172,6 +178,7 @@ def _new_alert(
         "due_at": step.due_at,
         "messages": len(dangers),
         "is_report": first.key[1],
+        "is_silent": any(danger.is_silent for danger in dangers),
     }
 
 
@@ -212,6 +219,7 @@ async def _join(
             owner_id=sa.bindparam("new_owner_id"),
             taken_at=sa.bindparam("new_taken_at"),
             rung=sa.bindparam("new_rung"),
+            is_silent=sa.bindparam("new_is_silent"),
             messages=a.c.messages + sa.bindparam("more"),
         ),
         updates,
@@ -262,6 +270,7 @@ def _joined(
         "new_owner_id": row["owner_id"],
         "new_taken_at": row["taken_at"],
         "new_rung": row["rung"],
+        "new_is_silent": bool(row["is_silent"]) or any(danger.is_silent for danger in dangers),
         "more": len(dangers),
     }
 
@@ -358,6 +367,7 @@ __all__ = [
     "refuse_to_close",
     "release",
     "reply",
+    "say_whom_about",
     "set_level",
     "take",
 ]

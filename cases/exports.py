@@ -65,7 +65,7 @@ def _alerts() -> sa.Select[Any]:
         )
         .join(s, s.c.id == a.c.site_id)
         .outerjoin(b, b.c.id == a.c.beneficiary_id)
-        .where(a.c.route != "misconduct")
+        .where(a.c.route != "misconduct", a.c.is_drill.is_(False))
     )  # fmt: skip
 
 

@@ -179,7 +179,8 @@ def sees_task(viewer: Viewer) -> sa.ColumnElement[bool]:
     f, a = tables.follow_up, tables.alert.alias()  # of its own, whatever else the query joins
     is_report = sa.exists().where(a.c.id == f.c.alert_id, a.c.route == "misconduct")
     if viewer.role == "focal_point":
-        return is_report
+        about_me = sa.exists().where(a.c.id == f.c.alert_id, a.c.about_id == viewer.id)
+        return sa.and_(is_report, ~about_me)
     return sa.and_(~is_report, sees_site(viewer, f.c.site_id))
 
 

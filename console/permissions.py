@@ -59,16 +59,20 @@ def sees_site(viewer: Viewer, column: Any) -> sa.ColumnElement[bool]:
 
 
 def sees_alert(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Reports about staff exist for focal points alone: no list, count, search or page of the site knows of them."""
+    """Reports about staff exist for focal points alone: no list, count, search or page of the site knows of them.
+
+    Whoever a report is about sees nothing of it in any role.
+    """
     alert = tables.alert
+    not_about_me = sa.or_(alert.c.about_id.is_(None), alert.c.about_id != viewer.id)
     if viewer.role == "focal_point":
-        return alert.c.route == "misconduct"
+        return sa.and_(alert.c.route == "misconduct", not_about_me)
     of_site = sa.and_(alert.c.route != "misconduct", sees_site(viewer, alert.c.site_id))
     if viewer.role == "admin":
         # A report that found no focal point must not lie unheard: administrators see that it is there (`is_headline`).
         event = tables.alert_event
         unheard = sa.exists().where(event.c.alert_id == alert.c.id, event.c.kind == "nobody_on_call")
-        return sa.or_(of_site, sa.and_(alert.c.is_report, alert.c.state == "open", unheard))
+        return sa.or_(of_site, sa.and_(alert.c.is_report, alert.c.state == "open", unheard, not_about_me))
     return of_site
 
 
@@ -79,15 +83,23 @@ def is_headline(viewer: Viewer, alert: Any) -> bool:
 
 def sees_answer(viewer: Viewer) -> sa.ColumnElement[bool]:
     """On the outbox: what the service or a focal point wrote about a report is as invisible as the report."""
-    if viewer.role == "focal_point":
-        return sa.true()
     report = tables.alert.alias()
-    return ~sa.exists().where(report.c.id == tables.outbox.c.alert_id, report.c.is_report)
+    hidden = sa.exists().where(report.c.id == tables.outbox.c.alert_id, _hides(viewer, report))
+    return ~hidden
 
 
 def sees_message(viewer: Viewer, inbox_id: Any) -> sa.ColumnElement[bool]:
     """A message in which staff were reported is hidden from others even inside a conversation they may read."""
-    if viewer.role == "focal_point":
-        return sa.true()
     assessment = tables.assessment.alias()
+    if viewer.role == "focal_point":
+        report = tables.alert.alias()
+        return ~sa.exists().where(
+            assessment.c.inbox_id == inbox_id, report.c.id == assessment.c.alert_id, _hides(viewer, report)
+        )
     return ~sa.exists().where(assessment.c.inbox_id == inbox_id, assessment.c.route == "misconduct")
+
+
+def _hides(viewer: Viewer, report: Any) -> sa.ColumnElement[bool]:
+    """Whether this report is none of the viewer's: they are no focal point, or it is about them."""
+    hides: sa.ColumnElement[bool] = report.c.is_report
+    return report.c.about_id == viewer.id if viewer.role == "focal_point" else hides

@@ -66,7 +66,10 @@ async def measure(database: Database, now: datetime) -> Waiting:
             sa.select(o.state, sa.func.count()).where(o.state.in_(unsettled)).group_by(o.state)
         )
         alerts = await connection.execute(
-            sa.select(a.level, sa.func.count()).where(a.state != "closed").group_by(a.level)
+            # Reports about staff show in no count, and drills are none.
+            sa.select(a.level, sa.func.count())
+            .where(a.state != "closed", a.is_report.is_(False), a.is_drill.is_(False))
+            .group_by(a.level)
         )
         return Waiting(
             late={name: (now - row[name]).total_seconds() if row[name] is not None else 0.0 for name in _LATE},

@@ -189,7 +189,10 @@ class Changes:
             task = fx.RaiseTask("nobody_on_call", due_hours=0, once_per="message")
             self._tasks.append(self._task(subject, task, message))
             return
-        subject.person = replace(subject.person, has_open_alert=True)
+        if any(reason.code == "duress" for reason in assessment.reasons):
+            subject.person = replace(subject.person, is_under_duress=True)
+        elif not subject.person.is_under_duress:
+            subject.person = replace(subject.person, has_open_alert=True)
         self._dangers.append(
             Danger(
                 contact_id=subject.contact_id,

@@ -56,7 +56,8 @@ _CONTACT_COLUMNS = (
     t.beneficiary.c.safe_from, t.beneficiary.c.safe_until, t.beneficiary.c.state.label("beneficiary_state"),
     t.session.c.id.label("session_id"), t.session.c.progress, t.session.c.campaign_id, t.session.c.due_at,
     t.session.c.timer, t.session.c.timer_step,
-    t.alert.c.id.label("alert_id"), _REPORT.c.id.label("report_id"), t.channel.c.site_id.label("channel_site"),
+    t.alert.c.id.label("alert_id"), t.alert.c.is_silent, _REPORT.c.id.label("report_id"),
+    t.channel.c.site_id.label("channel_site"),
 )  # fmt: skip
 
 
@@ -168,7 +169,9 @@ def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> 
         language=row.language or row.contact_language,
         opted_out=row.opted_out_at is not None,
         is_held=row.held_until is not None and row.held_until > now,
-        has_open_alert=row.alert_id is not None or row.report_id is not None,
+        # An alert under duress shows in nothing that is answered.
+        has_open_alert=(row.alert_id is not None and not row.is_silent) or row.report_id is not None,
+        is_under_duress=bool(row.is_silent),
         **_enrolment(row),
     )
     subject.memory = fx.Memory.from_json(row.memory)

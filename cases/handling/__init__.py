@@ -6,6 +6,7 @@ raises `AlertRuleError` with a sentence for the person who tried it.
 
 from cases.handling.ending import ask_to_close, close, refuse_to_close, set_level
 from cases.handling.frame import may_see
+from cases.handling.reporting import say_whom_about
 from cases.handling.taking import pass_on, release, take
 from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
 
@@ -21,6 +22,7 @@ __all__ = [
     "refuse_to_close",
     "release",
     "reply",
+    "say_whom_about",
     "set_level",
     "take",
 ]

@@ -120,9 +120,14 @@ async def handling(
         actor = (await connection.execute(who)).mappings().first()
         if actor is None or actor["disabled_at"] is not None:
             raise AlertRuleError("This account may not work on alerts.")
-        may = alert is not None and (
-            may_see(actor["role"], actor["site_ids"], alert["route"], alert["site_id"])
-            or (hands_over and actor["role"] == "admin" and await _is_orphan(connection, alert))
+        # Whoever a report is about has nothing to do with it, whatever their role.
+        may = (
+            alert is not None
+            and alert["about_id"] != staff_id
+            and (
+                may_see(actor["role"], actor["site_ids"], alert["route"], alert["site_id"])
+                or (hands_over and actor["role"] == "admin" and await _is_orphan(connection, alert))
+            )
         )
         if alert is None or not may:
             raise AlertRuleError("There is no such alert among yours.")

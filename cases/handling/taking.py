@@ -61,7 +61,8 @@ async def pass_on(
         s = tables.staff
         who = sa.select(s.c.role, s.c.site_ids).where(s.c.id == to_staff_id, s.c.disabled_at.is_(None))
         heir = (await case.connection.execute(who)).first()
-        if heir is None or not may_see(heir.role, heir.site_ids, case.alert["route"], case.alert["site_id"]):
+        is_fit = heir is not None and may_see(heir.role, heir.site_ids, case.alert["route"], case.alert["site_id"])
+        if not is_fit or to_staff_id == case.alert["about_id"]:
             raise AlertRuleError("This colleague may not work on this alert.")
         rest = rules.may_rest_until(case.level, now, case.alert["target_at"], case.hours, case.site.paces)
         await case.change(state="taken", owner_id=to_staff_id, taken_at=now, due_at=rest)

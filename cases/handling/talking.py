@@ -31,13 +31,15 @@ async def reply(
     now: datetime,
     *,
     confirmed: bool = False,
+    is_agreed: bool = False,
     check: FindForbidden = find_forbidden,
     count_segments: Callable[[str], int] | None = None,
     within: AsyncConnection | None = None,
 ) -> int:
     """Send the owner's own words to the person; the outbox id. From here the bot is silent for a while.
 
-    Words that must never be sent (DOMAIN §5.3), and texts to a person who opted out, go only when `confirmed`.
+    Words that must never be sent (DOMAIN §5.3), and texts to a person who opted out, go only when `confirmed`. To
+    somebody who wrote under duress nothing goes, unless it `is_agreed` with them beforehand.
     """
     text = text.strip()
     async with handling(database, alert_id, staff_id, now, within=within) as case:
@@ -51,6 +53,10 @@ async def reply(
                     count=len(text),
                     most=LONGEST_REPLY,
                 )
+            )
+        if case.alert["is_silent"] and not is_agreed:
+            raise AlertRuleError(
+                "This person wrote under duress. Do not write or call, unless that was agreed with them beforehand."
             )
         c = tables.contact
         found = sa.select(c.c.channel_id, c.c.language, c.c.opted_out_at).where(c.c.id == case.alert["contact_id"])
@@ -80,7 +86,7 @@ async def reply(
         )
         due = rules.after_attempt(case.level, False, now, case.hours, case.site.paces)
         await case.change(due_at=max(due, case.alert["due_at"] or due))
-        await case.enter("replied", {"outbox_id": message_id, "confirmed_words": len(words)})
+        await case.enter("replied", {"outbox_id": message_id, "confirmed_words": len(words), "agreed": is_agreed})
         signal(case.connection, "outbox")
         return message_id
 

@@ -109,8 +109,11 @@ class Stage:
                 self.person = replace(self.person, opted_out=True)
             case fx.OptIn():
                 self.person = replace(self.person, opted_out=False)
-            case fx.RaiseAlert():
-                self.person = replace(self.person, has_open_alert=True)
+            case fx.RaiseAlert(assessment=read):
+                # As scheduler.apply: an alert under duress shows in nothing that is answered.
+                is_duress = any(reason.code == "duress" for reason in read.reasons)
+                state = {"is_under_duress": True} if is_duress else {"has_open_alert": not self.person.is_under_duress}
+                self.person = replace(self.person, **state)
 
 
 def moment(word: str, now: datetime) -> datetime:
