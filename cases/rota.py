@@ -125,7 +125,7 @@ def holes(
         span
         for entry in entries
         if entry.site_id == site_id and entry.staff_id in by_id
-        for span in _without(entry.spans(start, end), by_id[entry.staff_id].leave)
+        for span in without(entry.spans(start, end), by_id[entry.staff_id].leave)
     )
     found, covered = [], start
     for begin, until in spans:
@@ -137,7 +137,8 @@ def holes(
     return found
 
 
-def _without(spans: Iterable[Span], leave: Iterable[Span]) -> list[Span]:
+def without(spans: Iterable[Span], leave: Iterable[Span]) -> list[Span]:
+    """What is left of some stretches when leave is taken out of them."""
     left = list(spans)
     for away, back in leave:
         left = [

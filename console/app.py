@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from console import alerts, auth, campaigns, language, live, people, phones, security, tasks
+from console import alerts, auth, campaigns, language, live, people, phones, rota, security, tasks
 from console.assets import Assets
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
@@ -89,6 +89,15 @@ _ROUTES = (
     web.get("/people", people.people_page),
     web.get("/people/{person}", people.person_page),
     web.post("/people/{person}/reveal", people.reveal),
+    web.get("/rota", rota.home),
+    web.get("/rota/{site}", rota.site_page),
+    web.post("/rota/{site}/add", rota.add),
+    web.post("/rota/{site}/remove", rota.remove),
+    web.post("/rota/{site}/fallback", rota.fallback),
+    web.post("/rota/{site}/leave", rota.leave),
+    web.post("/rota/{site}/back", rota.back),
+    web.post("/rota/{site}/holidays", rota.holidays),
+    web.post("/rota/{site}/paces", rota.paces),
     web.get("/campaigns", campaigns.list_page),
     web.get("/campaigns/new", campaigns.new_page),
     web.post("/campaigns", campaigns.create),

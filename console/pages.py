@@ -37,6 +37,7 @@ MENU = (
     Entry("alerts", "Alerts", f"{BASE}/alerts", "bell", ROLES),
     Entry("tasks", "Tasks", f"{BASE}/tasks", "check", ROLES),
     Entry("people", "People", f"{BASE}/people", "people", PEOPLE),
+    Entry("rota", "On call", f"{BASE}/rota", "calendar", PEOPLE),
     Entry("campaigns", "Check-ins", f"{BASE}/campaigns", "send", CAMPAIGN_VIEWERS),
     Entry("phones", "Phones", f"{BASE}/phones", "phone", ROLES),
 )
@@ -59,6 +60,8 @@ def set_up(app: web.Application) -> None:
         day=day,
         date=date_words,
         weekday=weekday,
+        weekday_short=weekday_short,
+        day_short=day_short,
         clock_time=clock_time,
         left=time_left,
         ms=to_ms,
@@ -152,6 +155,17 @@ def _dated(value: date | datetime, pattern: str) -> str:
 def weekday(number: int) -> str:
     """0 → 'Monday'."""
     return str(dates.get_day_names("wide", context="stand-alone", locale=language.locale())[number])
+
+
+def weekday_short(number: int) -> str:
+    """0 → 'Mon'."""
+    return str(dates.get_day_names("abbreviated", context="stand-alone", locale=language.locale())[number])
+
+
+def day_short(value: date) -> str:
+    """'Tue 3 Mar'."""
+    # i18n: A date pattern of Unicode (UTS 35): day of the week, day, month, all short.
+    return _dated(value, _("EEE d MMM"))
 
 
 def clock_time(value: datetime, zone: str) -> str:

@@ -35,6 +35,12 @@ ROUTES: Mapping[str, str] = {
     "distress": "Distress",
     "practical": "Practical need",
 }
+PACES: Mapping[str, str] = {
+    "target_minutes": "Reach the person within minutes",
+    "rung_minutes": "Next rung after minutes",
+    "target_staffed_days": "Reach the person within working days",
+    "rung_staffed_hours": "Next rung after staffed hours",
+}
 STATES: Mapping[str, str] = {"open": "Nobody has it", "taken": "Taken", "closed": "Closed"}
 ROLES: Mapping[str, str] = {
     "admin": "Administrator",
@@ -228,6 +234,10 @@ DONE: Mapping[str, str] = {
     "level": "The level has been changed.",
     "closed": "Closed. Thank you.",
     "task": "Done.",
+    "rota": "Saved. Somebody is on call at every moment of the coming four weeks.",
+    "leave": "Saved. Alerts of whoever leaves go back to the ladder at that moment.",
+    "holidays": "Saved.",
+    "paces": "Saved. It counts for alerts from now on.",
     "created": "Saved as a draft. Look at what will be sent, then start it.",
     "started": "It is running.",
     "paused": "Paused. Nothing more will be sent until you resume it.",

@@ -14,6 +14,7 @@ from tests.conftest import HandClock
 from tests.console.conftest import an_alert, visible
 
 CLOSERS = READERS | {"coordinator"}
+CHANGERS = frozenset({"supervisor", "coordinator", "admin"})
 # Everything the console answers, and to whom. None: to anybody.
 EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("GET", "/static/{tag}/{name}"): None,
@@ -37,6 +38,15 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("GET", "/people"): PEOPLE,
     ("GET", "/people/{person}"): PEOPLE,
     ("POST", "/people/{person}/reveal"): CARERS,
+    ("GET", "/rota"): PEOPLE,
+    ("GET", "/rota/{site}"): PEOPLE,
+    ("POST", "/rota/{site}/add"): CHANGERS,
+    ("POST", "/rota/{site}/remove"): CHANGERS,
+    ("POST", "/rota/{site}/fallback"): CHANGERS,
+    ("POST", "/rota/{site}/leave"): CHANGERS,
+    ("POST", "/rota/{site}/back"): CHANGERS,
+    ("POST", "/rota/{site}/holidays"): CHANGERS,
+    ("POST", "/rota/{site}/paces"): CHANGERS,
     ("GET", "/campaigns"): CAMPAIGN_VIEWERS,
     ("GET", "/campaigns/new"): PLANNERS,
     ("POST", "/campaigns"): PLANNERS,
@@ -50,7 +60,7 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("POST", "/phones/text"): ROLES,
     ("GET", "/phones/live"): ROLES,
 }
-_VALUES = {"{code}": "ZZZZ", "{person}": "1", "{campaign}": "none", "{task}": "1"}
+_VALUES = {"{code}": "ZZZZ", "{person}": "1", "{campaign}": "none", "{task}": "1", "{site}": "nowhere"}
 
 
 def _address(path: str) -> str:
