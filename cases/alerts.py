@@ -51,6 +51,7 @@ class Danger:
     reasons: list[dict[str, Any]]
     inbox_id: int | None
     at: datetime
+    is_drill: bool = False
 
     @property
     def is_silent(self) -> bool:
@@ -179,6 +180,7 @@ def _new_alert(
         "messages": len(dangers),
         "is_report": first.key[1],
         "is_silent": any(danger.is_silent for danger in dangers),
+        "is_drill": first.is_drill,
     }
 
 
@@ -350,6 +352,7 @@ def _notice(
         is_joined=is_joined,
         need=need,
         about_id=row.get("about_id"),
+        is_drill=bool(row["is_drill"]),
     )
 
 

@@ -46,6 +46,7 @@ async def climb_due(database: Database, clock: Clock, base_url: str = "") -> int
                     tell=step.tell,
                     by=step.due_at,
                     about_id=a["about_id"],
+                    is_drill=bool(a["is_drill"]),
                 )
             )
         await _move(connection, updates)

@@ -32,6 +32,27 @@ OWNER: Words = {
     "ha": "Hujambo: sabon sako, fadakarwa {code} {level} a {site}. {link}",
     "so": "Hujambo: fariin cusub, digniin {code} {level} {site}. {link}",
 }
+# Before the notice of a drill: staff act as if it were real, and are not frightened for a person who is not there.
+DRILL: Words = {
+    "en": "DRILL",
+    "fr": "EXERCICE",
+    "es": "SIMULACRO",
+    "pt": "SIMULACAO",
+    "ar": "تدريب",
+    "sw": "ZOEZI",
+    "ha": "GWAJI",
+    "so": "TIJAABO",
+}
+DRILL_FAILED: Words = {
+    "en": "Hujambo: the drill {code} at {site} reached nobody in time. Please look at the rota. {link}",
+    "fr": "Hujambo : l'exercice {code}, site {site}, n'a eu personne a temps. Merci de revoir la garde. {link}",
+    "es": "Hujambo: el simulacro {code} en {site} no llego a nadie a tiempo. Por favor revise los turnos. {link}",
+    "pt": "Hujambo: a simulacao {code} em {site} nao chegou a ninguem a tempo. Por favor veja a escala. {link}",
+    "ar": "Hujambo: {code} {site} لم يستلمه أحد {link}",
+    "sw": "Hujambo: zoezi {code}, kituo {site}, halikumfikia mtu kwa wakati. Tafadhali angalia zamu. {link}",
+    "ha": "Hujambo: gwaji {code} a {site} bai kai ga kowa cikin lokaci ba. Don Allah a duba jadawali. {link}",
+    "so": "Hujambo: tijaabada {code} {site} cidna kuma gaarin waqtigii. Fadlan eeg jadwalka. {link}",
+}
 HOLE: Words = {
     "en": "Hujambo: nobody is on call at {site} from {start} until {end}. Please fill the rota. {link}",
     "fr": "Hujambo : personne n'est de garde, site {site}, du {start} au {end}. Merci de completer. {link}",
@@ -159,6 +180,8 @@ WORDS: Mapping[str, Words] = {
     "alert": ALERT,
     "owner": OWNER,
     "hole": HOLE,
+    "drill": DRILL,
+    "drill_failed": DRILL_FAILED,
     "taken": TAKEN,
     "silent": SILENT,
     "done": DONE,

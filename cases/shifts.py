@@ -15,11 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit, notices, rota, rules
 from cases.duty import Duty, gather_duty
 from cases.rules import AlertRuleError
-from cases.telling import add_follow_ups, follow_up_row
+from cases.telling import add_follow_ups, follow_up_row, send_to_staff
 from content.sentence import Sentence
 from store import tables
-from store.database import Clock, Database, signal
-from store.queue import outgoing_row
+from store.database import Clock, Database
 
 log = structlog.get_logger()
 
@@ -271,34 +270,13 @@ async def _page(
     now: datetime,
     base_url: str,
 ) -> None:
-    site, s, c = duty.sites[site_id], tables.staff, tables.channel
+    site, c = duty.sites[site_id], tables.channel
     whom = rota.fallback(duty.members, site_id, now, site.fallback_id)
     sms = sa.select(sa.func.min(c.c.id)).where(c.c.kind != "email", c.c.state == "active")
     sms_id = (await connection.execute(sms.where(c.c.site_id == site_id))).scalar()
     sms_id = sms_id or (await connection.execute(sms)).scalar()
     start, end = (f"{site.hours.local(moment):%d/%m %H:%M}" for moment in hole)
-    link = f"{base_url.rstrip('/')}/console/rota" if base_url else ""
-    rows = []
-    found = await connection.execute(
-        sa.select(s.c.id, s.c.languages, s.c.phone_index, s.c.email).where(s.c.id.in_(whom))
-    )
-    for person in found:
-        language = next((x for x in person.languages if x in notices.LANGUAGES), "en")
-        text = notices.HOLE[language].format(site=site.code, start=start, end=end, link=link).strip()
-        through = [sms_id] * (person.phone_index is not None) + [duty.email_id] * (person.email is not None)
-        rows += [
-            outgoing_row(
-                message_id=database.new_id(),
-                purpose="staff_alert",
-                channel_id=channel_id,
-                now=now,
-                text=text,
-                staff_id=person.id,
-            )
-            for channel_id in through
-            if channel_id is not None
-        ]
-    log.error("rota_hole", site_id=site_id, told=len({row["staff_id"] for row in rows}))
-    await database.insert_rows(connection, tables.outbox, rows)
-    if rows:
-        signal(connection, "outbox")
+    link = f"{base_url.rstrip('/')}/console/rota/{site.code}" if base_url else ""
+    values = {"site": site.code, "start": start, "end": end, "link": link}
+    told = await send_to_staff(database, connection, whom, notices.HOLE, values, sms_id, duty.email_id, now)
+    log.error("rota_hole", site_id=site_id, told=told)

@@ -39,6 +39,7 @@ class Notice:
     # Told of the first time only, while there is time to look for whoever suits the person best.
     need: rota.Need | None = None
     about_id: int | None = None
+    is_drill: bool = False
 
 
 def notice_text(notice: Notice, site: Site, language: str, base_url: str, now: datetime) -> str:
@@ -48,7 +49,8 @@ def notice_text(notice: Notice, site: Site, language: str, base_url: str, now: d
     template = (notices.OWNER if notice.is_joined else notices.ALERT)[language]
     link = f"{base_url.rstrip('/')}/console/alerts/{notice.code}" if base_url else ""
     level = notices.LEVELS[language].get(notice.level, notice.level.name)
-    return template.format(code=notice.code, level=level, site=site.code, by=by, link=link).strip()
+    text = template.format(code=notice.code, level=level, site=site.code, by=by, link=link).strip()
+    return f"{notices.DRILL[language]} {text}" if notice.is_drill else text
 
 
 async def tell(
@@ -121,6 +123,44 @@ async def tell(
         signal(connection, "outbox")
     await _task_for_unheard(database, connection, unheard, now)
     return events
+
+
+async def send_to_staff(
+    database: Database,
+    connection: AsyncConnection,
+    staff_ids: Collection[int],
+    words: Mapping[str, str],
+    values: Mapping[str, str],
+    channel_id: int | None,
+    email_id: int | None,
+    now: datetime,
+) -> int:
+    """Queue the same notice to several staff, each in their language, by SMS and e-mail; to how many it goes."""
+    s = tables.staff
+    columns = (s.c.id, s.c.languages, s.c.phone_index.is_not(None), s.c.email.is_not(None))
+    rows, told = [], 0
+    for staff_id, languages, has_phone, has_email in await connection.execute(
+        sa.select(*columns).where(s.c.id.in_(staff_ids))
+    ):
+        language = next((x for x in languages if x in notices.LANGUAGES), "en")
+        text = words[language].format(**values).strip()
+        through = [one for one, has in ((channel_id, has_phone), (email_id, has_email)) if has and one is not None]
+        told += bool(through)
+        rows += [
+            outgoing_row(
+                message_id=database.new_id(),
+                purpose="staff_alert",
+                channel_id=one,
+                now=now,
+                text=text,
+                staff_id=staff_id,
+            )
+            for one in through
+        ]
+    await database.insert_rows(connection, tables.outbox, rows)
+    if rows:
+        signal(connection, "outbox")
+    return told
 
 
 async def _addresses(connection: AsyncConnection, staff_ids: Collection[int]) -> dict[int, tuple[bool, bool]]:

@@ -17,11 +17,12 @@ import structlog
 from aiohttp import web
 
 from bot.distress import Reader
+from cases.drills import run_drills
 from cases.ladder import climb_due
 from cases.shifts import watch_rota
 from cases.texting import work_texts
 from channels import KINDS
-from channels.base import Channel, ChannelSettingError
+from channels.base import Channel, ChannelSettingError, IncomingMessage
 from channels.phones import DatabaseWall, PretendPhones
 from channels.segments import count
 from channels.web import add_routes
@@ -149,6 +150,7 @@ class Service:
                 # Not alone: whoever finds a deadline that has passed moves the ladder, also while a leader is frozen.
                 Step("ladder", self._climb, every=second),
                 Step("rota", self._watch_rota, every=900 * second, alone=True),
+                Step("drills", self._run_drills, every=20 * second, topics=("drills", "alerts"), alone=True),
                 Step("staff texts", self._work_texts, every=5 * second, topics=("staff",)),
             ]
         if self.database.kind == "sqlite":
@@ -172,6 +174,12 @@ class Service:
             self.settings.public_url,
             count_segments=lambda text: count(text).segments,
         )
+
+    async def _run_drills(self) -> int:
+        return await run_drills(self.database, self.clock, self._drill, self.settings.public_url)
+
+    async def _drill(self, channel_id: int, address: str, text: str, provider_id: str) -> None:
+        await self.inbox.accept(channel_id, IncomingMessage(provider_id, address, "", text))
 
     async def _watch_rota(self) -> int:
         return await watch_rota(self.database, self.clock, self.settings.public_url)

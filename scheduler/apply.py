@@ -78,7 +78,8 @@ class Changes:
             subject.memory = memory
             self._contact(subject)["memory"] = memory.to_json()
         for effect in effects:
-            self._one(subject, effect, message)
+            if not subject.is_drill or isinstance(effect, fx.RaiseAlert):
+                self._one(subject, effect, message)
 
     def leave_to_staff(self, subject: Subject, message: Message) -> None:
         """Store a text that works on an alert; `cases.texting` does it, in a transaction of its own."""
@@ -161,7 +162,7 @@ class Changes:
         )
 
     def _assess(self, subject: Subject, assessment: fx.Assessment, message: Message | None, *, alerts: bool) -> None:
-        if assessment.level == Level.NONE:
+        if assessment.level == Level.NONE or subject.is_drill:
             return
         row = {
             "id": self._database.new_id(),
@@ -204,6 +205,7 @@ class Changes:
                 reasons=_reasons(assessment),
                 inbox_id=message.id if message is not None else None,
                 at=message.received_at if message is not None else self._now,
+                is_drill=subject.is_drill,
             )
         )
 

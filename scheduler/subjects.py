@@ -35,6 +35,7 @@ class Subject:
     campaign_id: int | None = None
     alert_id: int | None = None  # the unclosed one that is no report about staff
     report_id: int | None = None  # the unclosed report about staff
+    is_drill: bool = False  # nobody is behind this address: an alert is raised, and nothing else is said or kept
     # For the timers: when this person may be written to.
     time_zone: str = "UTC"
     quiet_from: int = 0
@@ -50,7 +51,7 @@ class Subject:
 _REPORT = t.alert.alias("report")
 _CONTACT_COLUMNS = (
     t.contact.c.id, t.contact.c.channel_id, t.contact.c.address_index, t.contact.c.language.label("contact_language"),
-    t.contact.c.opted_out_at, t.contact.c.held_until, t.contact.c.memory,
+    t.contact.c.opted_out_at, t.contact.c.held_until, t.contact.c.memory, t.contact.c.drill_site_id,
     t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.site_id, t.beneficiary.c.language,
     t.beneficiary.c.age_band, t.beneficiary.c.phone_kind, t.beneficiary.c.duress_word, t.beneficiary.c.missed,
     t.beneficiary.c.safe_from, t.beneficiary.c.safe_until, t.beneficiary.c.state.label("beneficiary_state"),
@@ -159,7 +160,7 @@ async def load_staff_numbers(connection: AsyncConnection) -> frozenset[bytes]:
 
 
 def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> Subject:
-    site_id = row.site_id or row.channel_site or next(iter(sites), 0)
+    site_id = row.site_id or row.drill_site_id or row.channel_site or next(iter(sites), 0)
     subject = stranger(
         row.id,
         row.channel_id,
@@ -176,6 +177,7 @@ def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> 
     )
     subject.memory = fx.Memory.from_json(row.memory)
     subject.alert_id, subject.report_id = row.alert_id, row.report_id
+    subject.is_drill = row.drill_site_id is not None
     if row.beneficiary_id is None:
         return subject
     subject.beneficiary_id = row.beneficiary_id

@@ -139,6 +139,8 @@ contact = Table(
     Column("held_until", Instant),
     # Nobody knows who holds this number now: only content-free texts go there until staff have verified it by voice.
     Column("unverified_since", Instant),
+    # The site whose on-call staff a drill tries: nobody is behind this address, nothing is sent to it or counted.
+    Column("drill_site_id", Id),
     # Small pure state of the dialogue outside a check-in (bot.effects.Memory as JSON).
     Column("memory", Json, nullable=False),
     Column("last_inbound_at", Instant),

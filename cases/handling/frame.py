@@ -207,6 +207,7 @@ async def tell_of(case: Case, whom: frozenset[rules.Told], by: datetime, base_ur
         tell=whom,
         by=by,
         about_id=alert["about_id"],
+        is_drill=bool(alert["is_drill"]),
     )
     events = await tell(case.database, case.connection, duty, [notice], case.now, base_url)
     await case.database.insert_rows(case.connection, tables.alert_event, events)

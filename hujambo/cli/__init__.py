@@ -13,14 +13,27 @@ from cases.sheets import SheetError
 from cases.staff import StaffError
 from channels.base import ChannelSettingError
 from content.pack import PackError
-from hujambo.cli import accounts, bench, campaigning, demo, gateways, programme, reports, rota, running, talk, texts
+from hujambo.cli import (
+    accounts,
+    bench,
+    campaigning,
+    demo,
+    drill,
+    gateways,
+    programme,
+    reports,
+    rota,
+    running,
+    talk,
+    texts,
+)
 from hujambo.cli.frame import FAULTS, REFUSED, RefusedError
 from hujambo.settings import SettingError
 from scheduler.campaigns import CampaignError
 from scheduler.due import PlanError
 from store.secrets import KeyRingError
 
-FAMILIES = (running, demo, programme, accounts, rota, gateways, campaigning, reports, talk, texts, bench)
+FAMILIES = (running, demo, programme, accounts, rota, drill, gateways, campaigning, reports, talk, texts, bench)
 _REFUSALS = (
     RefusedError, SettingError, StaffError, PeopleError, SheetError, ExportError, CampaignError, PlanError,
     ChannelSettingError, KeyRingError,

@@ -144,7 +144,7 @@ async def test_a_hole_that_appears_later_is_told_to_the_coordinators_once_a_day(
     assert sorted(row.staff_id for row in told) == sorted([coordinator, world.boss])
     french = next(row.text for row in told if row.staff_id == coordinator)
     assert french.startswith("Hujambo : personne n'est de garde, site KISIMA, du ")
-    assert french.endswith(" https://h.example/console/rota")
+    assert french.endswith(" https://h.example/console/rota/KISIMA")
     (task,) = await rows(db, tables.follow_up, tables.follow_up.c.kind == "rota_hole")
     assert (task.site_id, task.state) == (world.site, "open")
     clock.forward(hours=23)
