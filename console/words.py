@@ -35,6 +35,11 @@ ROUTES: Mapping[str, str] = {
     "distress": "Distress",
     "practical": "Practical need",
 }
+SILENCE_STEPS: Mapping[str, str] = {
+    "call": "Call",
+    "visit": "Visit",
+    "decide": "A supervisor decides",
+}
 PACES: Mapping[str, str] = {
     "target_minutes": "Reach the person within minutes",
     "rung_minutes": "Next rung after minutes",

@@ -178,6 +178,13 @@
     follow(body.dataset.live, { changed: () => { if (!waiting) waiting = setTimeout(refresh, 150); } });
   }
 
+  /* --- one key an attempt, where a page offers it (never while somebody is typing) --- */
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input,textarea,select")) return;
+    const chosen = /^[0-9a-z]$/.test(event.key) && $(`[data-key="${event.key}"]`);
+    if (chosen) { event.preventDefault(); chosen.click(); }
+  });
+
   /* --- the wall of phones --- */
   if (body.dataset.wall) {
     follow(body.dataset.wall, { phone: (news) => {
