@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from console import alerts, auth, campaigns, language, live, people, phones, rota, security, silence, tasks
+from console import alerts, auth, campaigns, language, live, people, phones, rota, security, silence, supervision, tasks
 from console.assets import Assets
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
@@ -89,6 +89,11 @@ _ROUTES = (
     web.get("/people", people.people_page),
     web.get("/people/{person}", people.person_page),
     web.post("/people/{person}/reveal", people.reveal),
+    web.get("/supervision", supervision.overview_page),
+    web.get("/handover", supervision.handover_home),
+    web.get("/handover/{site}", supervision.handover_page),
+    web.post("/handover/{site}", supervision.write_handover),
+    web.post("/handover/{site}/read", supervision.read_handover),
     web.get("/silence", silence.list_page),
     web.post("/silence/{task}/attempt", silence.attempt),
     web.post("/silence/{task}/reveal", silence.reveal),

@@ -15,7 +15,7 @@ from babel import dates, numbers
 from console import language, words
 from console.context import BASE, CONSOLE, VIEWER, Viewer
 from console.language import _, ngettext
-from console.permissions import CAMPAIGN_VIEWERS, CARERS, PEOPLE, ROLES
+from console.permissions import CAMPAIGN_VIEWERS, CARERS, PEOPLE, ROLES, SUPERVISORS
 from console.queue import sort_key
 from store.tables import to_ms
 
@@ -39,6 +39,8 @@ MENU = (
     Entry("people", "People", f"{BASE}/people", "people", PEOPLE),
     Entry("silence", "Silence", f"{BASE}/silence", "quiet", CARERS),
     Entry("rota", "On call", f"{BASE}/rota", "calendar", PEOPLE),
+    Entry("handover", "Hand-over", f"{BASE}/handover", "sheet", PEOPLE),
+    Entry("supervision", "Supervision", f"{BASE}/supervision", "scale", SUPERVISORS),
     Entry("campaigns", "Check-ins", f"{BASE}/campaigns", "send", CAMPAIGN_VIEWERS),
     Entry("phones", "Phones", f"{BASE}/phones", "phone", ROLES),
 )

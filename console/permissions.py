@@ -20,6 +20,7 @@ READERS: Final = frozenset({"psychosocial", "supervisor", "caseworker", "focal_p
 CARERS: Final = READERS - {"focal_point"}
 PEOPLE: Final = ROLES - {"focal_point"}
 PLANNERS: Final = frozenset({"coordinator", "admin"})
+SUPERVISORS: Final = PLANNERS | {"supervisor"}
 CAMPAIGN_VIEWERS: Final = PLANNERS | {"supervisor"}
 
 _MARK = "__console_roles__"

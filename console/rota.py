@@ -16,10 +16,9 @@ from cases.rules import AlertRuleError
 from console.context import BASE, console_of, now_of, viewer_of
 from console.language import _, say
 from console.pages import done, page
-from console.permissions import PEOPLE, allow, sees_site
+from console.permissions import PEOPLE, SUPERVISORS, allow, sees_site
 from store import tables
 
-CHANGERS = frozenset({"supervisor", "coordinator", "admin"})
 _WEEK = timedelta(days=7)
 _SHOWN_HOLIDAYS = 12
 
@@ -115,7 +114,7 @@ async def _show(
         holidays=[(day, name) for day, name in sorted(site.holidays.items()) if day >= now.date().isoformat()][
             :_SHOWN_HOLIDAYS
         ],
-        may_change=viewer.role in CHANGERS,
+        may_change=viewer.role in SUPERVISORS,
         pace_words=pace_words,
         settable=rules.SETTABLE,
         fault=fault,
@@ -190,7 +189,7 @@ async def _change(
     return done(f"{BASE}/rota/{site.code}", what)
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def add(request: web.Request) -> web.StreamResponse:
     """One more shift."""
 
@@ -201,7 +200,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     return await _change(request, "rota", act)
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def remove(request: web.Request) -> web.StreamResponse:
     """One shift less, if somebody is still on call at every moment."""
 
@@ -212,7 +211,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     return await _change(request, "rota", act)
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def fallback(request: web.Request) -> web.StreamResponse:
     async def act(site: Any, typed: Mapping[str, Any]) -> None:
         await _save(request, site, lambda entries: entries, fallback_id=_whole(typed.get("staff", "")))
@@ -271,7 +270,7 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def leave(request: web.Request) -> web.StreamResponse:
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
 
@@ -295,7 +294,7 @@ async def _of_site(request: web.Request, site: Any, staff_id: int) -> int:
     return staff_id
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def back(request: web.Request) -> web.StreamResponse:
     """Leave cancelled."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
@@ -311,7 +310,7 @@ async def back(request: web.Request) -> web.StreamResponse:
     return await _change(request, "leave", act)
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def holidays(request: web.Request) -> web.StreamResponse:
     """One holiday more, or one less."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
@@ -327,7 +326,7 @@ async def holidays(request: web.Request) -> web.StreamResponse:
     return await _change(request, "holidays", act)
 
 
-@allow(CHANGERS)
+@allow(SUPERVISORS)
 async def paces(request: web.Request) -> web.StreamResponse:
     """How fast this site means to be; empty is the programme's usual."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)

@@ -35,6 +35,12 @@ ROUTES: Mapping[str, str] = {
     "distress": "Distress",
     "practical": "Practical need",
 }
+DRILLS: Mapping[str, str] = {
+    "none": "Not held yet",
+    "running": "Under way",
+    "passed": "Reached somebody",
+    "failed": "Reached nobody in time",
+}
 SILENCE_STEPS: Mapping[str, str] = {
     "call": "Call",
     "visit": "Visit",
@@ -155,6 +161,9 @@ EVENTS: Mapping[str, str] = {
     "level_set": "Level changed",
     "closed": "Closed",
     "reopened": "Opened again",
+    "close_asked": "A supervisor was asked to close it",
+    "close_refused": "The supervisor said: not yet",
+    "about_said": "Whom the report is about was noted",
 }
 DELIVERY: Mapping[str, str] = {
     "queued": "Waiting to leave",
@@ -239,6 +248,8 @@ DONE: Mapping[str, str] = {
     "level": "The level has been changed.",
     "closed": "Closed. Thank you.",
     "task": "Done.",
+    "handover": "Handed over.",
+    "handover_read": "Thank you. It is kept that you have read it.",
     "rota": "Saved. Somebody is on call at every moment of the coming four weeks.",
     "leave": "Saved. Alerts of whoever leaves go back to the ladder at that moment.",
     "holidays": "Saved.",
