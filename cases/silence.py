@@ -17,6 +17,7 @@ from cases import audit
 from cases.closing import CONTACT_RESULTS, LADDER_ATTEMPTS, is_supervising
 from cases.duty import Site, paces_or_usual
 from cases.hours import Hours
+from cases.numbers import unverify
 from cases.rules import AlertRuleError
 from cases.telling import add_follow_ups, follow_up_row
 from content.schema import Level
@@ -213,7 +214,7 @@ async def log_attempt(database: Database, task_id: int, staff_id: int, result: s
     """One attempt at somebody silent, by staff of their site: written down, and what follows from it arranged."""
     if result not in CONTACT_RESULTS:
         raise AlertRuleError(Sentence("There is no contact result called %(name)s.", name=result[:32]))
-    f, e, c = tables.follow_up, tables.case_event, tables.contact
+    f, e = tables.follow_up, tables.case_event
     async with database.write() as connection:
         silent, site, _ = await _mine(database, connection, task_id, staff_id, now)
         attempts = silent.attempts + 1
@@ -228,11 +229,7 @@ async def log_attempt(database: Database, task_id: int, staff_id: int, result: s
         row = {"beneficiary_id": silent.beneficiary_id, "at": now, "kind": "attempt", "staff_id": staff_id}
         await connection.execute(sa.insert(e), [row | {"data": data, "note": note.strip() or None}])
         if follows.unverifies:
-            await connection.execute(
-                sa.update(c)
-                .where(c.c.id == silent.contact_id, c.c.unverified_since.is_(None))
-                .values(unverified_since=now)
-            )
+            await unverify(connection, silent.contact_id, now)
         if follows.task:
             task = follow_up_row(
                 database,

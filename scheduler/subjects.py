@@ -52,6 +52,7 @@ _REPORT = t.alert.alias("report")
 _CONTACT_COLUMNS = (
     t.contact.c.id, t.contact.c.channel_id, t.contact.c.address_index, t.contact.c.language.label("contact_language"),
     t.contact.c.opted_out_at, t.contact.c.held_until, t.contact.c.memory, t.contact.c.drill_site_id,
+    t.contact.c.unverified_since,
     t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.site_id, t.beneficiary.c.language,
     t.beneficiary.c.age_band, t.beneficiary.c.phone_kind, t.beneficiary.c.duress_word, t.beneficiary.c.missed,
     t.beneficiary.c.safe_from, t.beneficiary.c.safe_until, t.beneficiary.c.state.label("beneficiary_state"),
@@ -178,7 +179,9 @@ def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> 
     subject.memory = fx.Memory.from_json(row.memory)
     subject.alert_id, subject.report_id = row.alert_id, row.report_id
     subject.is_drill = row.drill_site_id is not None
-    if row.beneficiary_id is None:
+    if row.beneficiary_id is None or row.unverified_since is not None:
+        # Whoever holds this number now is read for danger and answered as a stranger: their words are not put into
+        # the file of the person whose number it was.
         return subject
     subject.beneficiary_id = row.beneficiary_id
     subject.missed = row.missed
@@ -192,7 +195,7 @@ def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> 
 
 
 def _enrolment(row: Any) -> dict[str, Any]:
-    if row.beneficiary_id is None:
+    if row.beneficiary_id is None or row.unverified_since is not None:
         return {}
     return {
         "enrolled": row.beneficiary_state not in ("exited", "died"),

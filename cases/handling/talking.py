@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import rules
 from cases.closing import CONTACT_RESULTS
 from cases.handling.frame import add_follow_up, handling
+from cases.numbers import unverify
 from cases.rules import AlertRuleError
 from content.check import find_forbidden
 from content.schema import Pack
@@ -111,6 +112,8 @@ async def log_attempt(
             due = rules.after_attempt(case.level, found.has_reached, now, case.hours, case.site.paces)
             await case.change(due_at=due)
         data = {"result": result, "reached": found.has_reached, "visit": found.is_visit}
+        if found.follow_up == "verify_number":
+            await unverify(case.connection, case.alert["contact_id"], now)
         if found.follow_up:
             await add_follow_up(case, found.follow_up, now)
         await case.enter("attempt", data, note)

@@ -25,6 +25,7 @@ class Facts:
     open_session: int | None = None  # of the contact
     session_id: int | None = None  # of the row
     staff_disabled: bool = False
+    is_unverified: bool = False  # nobody knows any more who holds this number
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def _why_withheld(facts: Facts) -> str | None:  # noqa: PLR0911  one line per re
         return "opted_out"
     if facts.purpose not in UNASKED:
         return None
+    if facts.is_unverified:
+        return "unverified"
     if facts.beneficiary_state != "active":
         return "not_active"
     if facts.purpose == "checkin" and facts.age_band != "adult":

@@ -105,7 +105,7 @@ _CANDIDATES = (
         t.outbox.c.contact_id, t.outbox.c.staff_id, t.outbox.c.session_id, t.outbox.c.alert_id, t.outbox.c.campaign_id,
         t.outbox.c.segments, t.outbox.c.channel_id,
         t.contact.c.address, t.contact.c.opted_out_at, t.contact.c.opted_out_by, t.contact.c.held_until,
-        t.contact.c.language.label("contact_language"),
+        t.contact.c.unverified_since, t.contact.c.language.label("contact_language"),
         t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.language,
         t.beneficiary.c.state.label("beneficiary_state"), t.beneficiary.c.age_band,
         t.staff.c.phone, t.staff.c.email, t.staff.c.disabled_at,
@@ -313,6 +313,7 @@ class _Sorting:
             open_session=row.open_session,
             session_id=row.session_id,
             staff_disabled=row.disabled_at is not None,
+            is_unverified=row.unverified_since is not None,
         )
 
 
