@@ -40,7 +40,7 @@ Key = tuple[int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Danger:
-    """One signal that a human must act on. `reasons` are {"code", "detail"}, never the message itself."""
+    """One signal that a human must act on. `reasons` are {"code", "detail", "data"?}, never the message itself."""
 
     contact_id: int
     beneficiary_id: int | None

@@ -96,7 +96,7 @@ async def show(
         )
     async with console.database.read() as connection:
         seen = await fingerprint(connection, viewer, alert.code)
-        found = await case.gather(connection, viewer, alert, now)
+        found = await case.gather(connection, viewer, alert, console.pack, now)
     return page(
         request,
         "alert.html",

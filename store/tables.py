@@ -443,7 +443,7 @@ assessment = Table(
     _ref("alert_id", "alert", index=True),
     Column("level", Integer, nullable=False),
     Column("route", String(16), nullable=False),
-    Column("reasons", Json, nullable=False),  # [{"code", "detail"}…], never the message itself
+    Column("reasons", Json, nullable=False),  # [{"code", "detail", "data"?}…], never the message itself
     Column("pack", String(64), nullable=False),
     Column("assessed_at", Instant, nullable=False),
     Column("judged_level", Integer),

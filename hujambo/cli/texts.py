@@ -99,7 +99,7 @@ def _assess(args: argparse.Namespace) -> int:
             "level": found.level.word,
             "route": found.route,
             "lang": found.language or language or None,
-            "reasons": [{"code": reason.code, "detail": reason.detail} for reason in found.reasons],
+            "reasons": [reason.to_json() for reason in found.reasons],
         }
 
     return _each_line(assess, names_every=True)

@@ -303,7 +303,13 @@ def test_every_assessment_says_why(run: Run) -> None:
         "level": "high",
         "route": "self_harm",
         "lang": "en",
-        "reasons": [{"code": "list", "detail": "en/self_harm.wish: want to die"}],
+        "reasons": [
+            {
+                "code": "list",
+                "detail": "en/self_harm.wish: want to die",
+                "data": {"language": "en", "list": "self_harm.wish", "phrase": "want to die"},
+            }
+        ],
     }
 
 
