@@ -160,6 +160,8 @@ EVENTS: Mapping[str, str] = {
     "level": "Level changed",
     "level_set": "Level changed",
     "closed": "Closed",
+    "judged": "A message was judged",
+    "proposed": "A phrase was proposed for the word lists",
     "reopened": "Opened again",
     "close_asked": "A supervisor was asked to close it",
     "close_refused": "The supervisor said: not yet",
