@@ -11,11 +11,12 @@ from console import safety, words
 from console.context import Viewer
 from console.conversation import Line, conversation
 from console.language import _
-from console.permissions import READERS, sees_alert
+from console.permissions import READERS, sees_alert, sees_message
 from console.reasons import Explained, explain, language_of
 from content.schema import Pack
 from store import tables
 
+_MOST_READINGS = 20
 _DANGER_EVENTS = frozenset({"opened", "joined", "raised"})
 
 
@@ -42,6 +43,7 @@ class Case:
     earlier: Sequence[Any]
     colleagues: Sequence[Any]
     attempts: int
+    readings: Sequence[Any] = ()  # its messages as the machine read them and as somebody judged them
 
 
 async def find_alert(connection: AsyncConnection, viewer: Viewer, code: str) -> Any | None:
@@ -82,6 +84,7 @@ async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, pack: 
         earlier=await _earlier(connection, viewer, alert),
         colleagues=await colleagues_for(connection, alert),
         attempts=sum(event.kind == "attempt" for event in events),
+        readings=await _readings(connection, viewer, alert.id) if reads else (),
     )
 
 
@@ -145,6 +148,22 @@ def _detail(kind: str, data: Mapping[str, Any], names: Mapping[int, str]) -> str
     if kind == "closed":
         return words.label(words.OUTCOMES, data.get("outcome"))
     return ""
+
+
+async def _readings(connection: AsyncConnection, viewer: Viewer, alert_id: int) -> list[Any]:
+    """The newest messages of the alert, each once, by its gravest reading."""
+    x, m = tables.assessment, tables.inbox
+    found = (
+        sa.select(x.c.inbox_id, x.c.level, x.c.route, x.c.judged_level, x.c.judged_route, x.c.judged_how, m.c.text)
+        .join(m, m.c.id == x.c.inbox_id)
+        .where(x.c.alert_id == alert_id, sees_message(viewer, m.c.id))
+        .order_by(m.c.received_at.desc(), x.c.level.desc(), x.c.id)
+        .limit(_MOST_READINGS)
+    )
+    rows: dict[int, Any] = {}
+    for row in await connection.execute(found):
+        rows.setdefault(row.inbox_id, row)
+    return list(rows.values())
 
 
 async def _earlier(connection: AsyncConnection, viewer: Viewer, alert: Any) -> list[Any]:
