@@ -133,6 +133,8 @@ async def judge(
             )  # fmt: skip
             alert_id = (await open_or_join(database, connection, [danger], now, base_url=base_url))[danger.key]
             await connection.execute(sa.update(s).where(s.c.id == sample_id).values(alert_id=alert_id))
+            if route == "misconduct":
+                await _hide(database, connection, about, alert_id, level, now)
             # It was no machine that said so.
             await connection.execute(
                 sa.update(a).where(a.c.id == alert_id, a.c.opened_at == now).values(machine_level=about.level)
@@ -149,6 +151,25 @@ async def judge(
         data = {} if route == "misconduct" else data
         await audit.record(connection, database, staff_id, "sample.judged", f"sample/{sample_id}", data, now)
     return alert_id
+
+
+async def _hide(
+    database: Database, connection: AsyncConnection, about: Any, alert_id: int, level: Level, now: datetime
+) -> None:
+    """A message in which staff are reported is hidden from others by its assessment (`sees_message`)."""
+    row = {
+        "id": database.new_id(),
+        "inbox_id": about.inbox_id,
+        "contact_id": about.contact_id,
+        "beneficiary_id": about.beneficiary_id,
+        "alert_id": alert_id,
+        "level": int(level),
+        "route": "misconduct",
+        "reasons": [{"code": "staff_read", "detail": ""}],
+        "pack": "",
+        "assessed_at": now,
+    }
+    await connection.execute(sa.insert(tables.assessment), [row])
 
 
 async def _about(connection: AsyncConnection, sample_id: int) -> Any:

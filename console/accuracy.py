@@ -25,7 +25,7 @@ async def accuracy_page(request: web.Request) -> web.StreamResponse:
     site = tables.site
     async with console.database.read() as connection:
         found = await readings(connection, now - timedelta(days=days), site_ids=viewer.site_ids)
-        names = dict((await connection.execute(sa.select(site.c.id, site.c.name))).tuples().all())
+        names = {row.id: row.name for row in await connection.execute(sa.select(site.c.id, site.c.name))}
     weighed = judged.weigh(found)
     enough = len(weighed) >= judged.FEWEST
     return page(
