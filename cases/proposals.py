@@ -13,6 +13,7 @@ from cases.handling.judging import must_fit
 from cases.rules import AlertRuleError
 from content.patterns import is_pattern
 from content.schema import Level, Pack
+from content.sentence import Sentence
 from store import tables
 from store.database import Database
 
@@ -22,18 +23,18 @@ _LETTERS = re.compile(r"[^\W\d_]{2}")
 _NUMBER = re.compile(r"\d\D{0,2}\d\D{0,2}\d\D{0,2}\d")
 
 
-def refusal(phrase: str, language: str, pack: Pack) -> str | None:
+def refusal(phrase: str, language: str, pack: Pack) -> Sentence | None:
     """Why this cannot be proposed, as a sentence; None if it can. Whole messages, numbers and names must not travel."""
     if language not in pack.languages:
-        return "Choose the language of the phrase."
+        return Sentence("Choose the language of the phrase.")
     if not _LETTERS.search(phrase):
-        return "Write the words that were misread."
+        return Sentence("Write the words that were misread.")
     if len(phrase) > LONGEST:
-        return f"Write only the words that matter, at most {LONGEST} characters."
+        return Sentence("Write only the words that matter, at most %(most)s characters.", most=LONGEST)
     if _NUMBER.search(phrase) or "@" in phrase:
-        return "Leave numbers and addresses out: the phrase is read by people who do not know this person."
+        return Sentence("Leave numbers and addresses out: the phrase is read by people who do not know this person.")
     if is_pattern(phrase):
-        return "Write the words as people write them, without brackets."
+        return Sentence("Write the words as people write them, without brackets.")
     return None
 
 

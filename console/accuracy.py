@@ -8,7 +8,9 @@ from aiohttp import web
 
 from bot import judged
 from cases.judged import readings
+from console import words
 from console.context import console_of, now_of, viewer_of
+from console.language import _
 from console.pages import page
 from console.permissions import CAMPAIGN_VIEWERS, allow
 from content.schema import Level
@@ -42,6 +44,7 @@ async def accuracy_page(request: web.Request) -> web.StreamResponse:
         levels=list(reversed(Level)),
         confusion=judged.confusion(weighed) if enough else {},
         worst=judged.worst(weighed),
+        name_of=name_of,
     )
 
 
@@ -56,6 +59,21 @@ def _groups(lines: Sequence[judged.Line]) -> dict[str, list[judged.Line]]:
 
 def _sites(weighed: Sequence[judged.Judged], names: dict[int, str]) -> list[tuple[str, list[judged.Line]]]:
     return [
-        (names[next(iter(sites))] if len(sites) == 1 else f"{len(sites)} small sites together", lines)
+        (names[next(iter(sites))] if len(sites) == 1 else _("%(count)s small sites together", count=len(sites)), lines)
         for sites, lines in judged.by_site(weighed)
     ]
+
+
+def name_of(line: judged.Line) -> str:
+    """What a line tells, in words."""
+    what = words.label(words.FIGURES, line.what)
+    if line.by == "language":
+        return f"{words.label(words.LANGUAGES, line.name)}: {what}"
+    if line.by == "route":
+        return words.label(words.ROUTES, line.name)
+    if line.by == "level":
+        level = words.label(words.LEVELS, Level.of(line.name))
+        if line.what.startswith("meant"):
+            return _("Meant %(level)s: read so or graver", level=level)
+        return _("Read %(level)s: meant so or graver", level=level)
+    return what

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from console import safety, words
 from console.context import Viewer
 from console.conversation import Line, conversation
-from console.language import _
+from console.language import _, language
 from console.permissions import READERS, sees_alert, sees_message
-from console.reasons import Explained, explain, language_of
+from console.reasons import Explained, explain
 from content.schema import Pack
 from store import tables
 
@@ -78,7 +78,7 @@ async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, pack: 
     return Case(
         alert=alert,
         facts=safety.safe_contact(await _person(connection, alert.beneficiary_id), alert, alert.zone, now),
-        reasons=_reasons(events, pack, language_of(viewer.languages), reads=reads),
+        reasons=_reasons(events, pack, language(), reads=reads),
         lines=await conversation(connection, viewer, alert.contact_id) if reads else None,
         story=[_happening(event, names, reads=reads) for event in reversed(events)],
         earlier=await _earlier(connection, viewer, alert),

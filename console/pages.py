@@ -228,7 +228,7 @@ def time_left(deadline: datetime, now: datetime) -> str:
 
 
 def percent(value: float) -> str:
-    return f"{value:.0%}"
+    return str(numbers.format_percent(value, locale=language.locale()))
 
 
 def time_ago(value: datetime, now: datetime) -> str:

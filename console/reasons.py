@@ -4,13 +4,13 @@ Rows written before reasons had parts (`data`) hold the same in one line (`detai
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from console import words
 from content.patterns import is_pattern
-from content.schema import STAFF_LANGUAGES, Pack
+from content.schema import Pack
 
 NEARLY_CERTAIN, FAIRLY_SURE = 0.95, 0.75
 _QUOTING = frozenset({"list", "means", "time", "age"})
@@ -34,11 +34,6 @@ class Explained:
 
     text: str
     detail: str = ""
-
-
-def language_of(languages: Sequence[str]) -> str:
-    """The first of a staff member's languages in which there are such texts, else English."""
-    return next((language for language in languages if language in STAFF_LANGUAGES), "en")
 
 
 def explain(reason: Mapping[str, Any], pack: Pack, language: str) -> Explained:

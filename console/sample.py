@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit, sampling
 from cases.rules import AlertRuleError
 from console.context import BASE, Viewer, console_of, now_of, viewer_of
+from console.language import _, say
 from console.pages import done, page
 from console.permissions import CARERS, allow, sees_message, sees_site
 from content.schema import ROUTES, Level, Route
@@ -81,13 +82,13 @@ async def judge(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     level, route = level_and_route(str(form.get("level", "")), str(form.get("route", "")))
     if level is None:
-        return await _show(request, status=422, fault="Choose what the message means.", fault_of=sample_id)
+        return await _show(request, status=422, fault=_("Choose what the message means."), fault_of=sample_id)
     try:
         await sampling.judge(
             console.database, sample_id, viewer.id, level, cast("Route", route), now, base_url=console.base_url
         )
     except AlertRuleError as refused:
-        return await _show(request, status=409, fault=str(refused), fault_of=sample_id)
+        return await _show(request, status=409, fault=say(refused), fault_of=sample_id)
     what = "sample_alert" if level >= Level.ELEVATED else "sample"
     return done(f"{BASE}/sample", f"{what}&last={sample_id if level < Level.ELEVATED else 0}")
 
@@ -97,7 +98,7 @@ async def take_back(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
     sample_id = await _mine_or_404(request)
     if not await sampling.take_back(console.database, sample_id, viewer.id, now_of(request)):
-        return await _show(request, status=409, fault="It cannot be taken back any more: an alert came of it.")
+        return await _show(request, status=409, fault=_("It cannot be taken back any more: an alert came of it."))
     return done(f"{BASE}/sample", "taken_back")
 
 

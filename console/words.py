@@ -241,7 +241,7 @@ LEFT_OUT: Mapping[str, str] = {
     "site_paused": "at a site that is paused",
     "no_safe_hours": "no hour at which a message is safe",
 }
-# The lines of `bot.judged`. Those by route and level name themselves.
+# The main lines of `bot.judged`; those by level and matter are named after them (console/accuracy.py).
 FIGURES: Mapping[str, str] = {
     "danger heard": "Danger that was read as high or imminent",
     "danger read as elevated or more": "Danger that was read as elevated or more",

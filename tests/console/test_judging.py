@@ -63,12 +63,12 @@ async def test_a_message_is_judged_on_the_page_of_its_alert(database: Database, 
     place = await Place(database).build()
     code, message = await place.alert("I am dying of laughter", clock())
     browser = await log_in(database)
-    assert "read high" in visible(await browser.text(f"/alerts/{code}"))
+    assert "read: High" in visible(await browser.text(f"/alerts/{code}"))
     answer = await browser.post(f"/alerts/{code}/judge", message=str(message), level="none", route="self_harm")
     assert (answer.status, answer.headers["Location"]) == (303, f"/console/alerts/{code}?done=judged")
     (row,) = await rows(database, tables.assessment)
     assert (row.judged_level, row.judged_route, row.judged_how) == (0, "none", "message")
-    assert "read high, judged none" in visible(await browser.text(f"/alerts/{code}"))
+    assert "read: High · judged: None" in visible(await browser.text(f"/alerts/{code}"))
 
 
 async def test_a_judgement_that_says_too_little_is_asked_for_again(
@@ -156,7 +156,7 @@ async def test_danger_in_the_sample_opens_an_alert_with_its_reason(
     (alert,) = await rows(database, tables.alert)
     page = await browser.text(f"/alerts/{alert.code}")
     assert "Un collègue a lu ce message" in page
-    assert "The machine said none" in visible(page)
+    assert (alert.level, alert.machine_level) == (Level.HIGH, Level.NONE)
     again = await browser.post(f"/sample/{one.id}/back")
     assert (again.status, "cannot be taken back" in await again.text()) == (409, True)
 
