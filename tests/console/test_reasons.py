@@ -10,8 +10,8 @@ import pytest
 
 from bot.distress import Reader
 from bot.effects import Reason
-from console.reasons import Explained, explain
 from console.language import OWN_NAMES
+from console.reasons import Explained, explain
 from content.schema import LANGUAGES, ROUTES, STAFF_LANGUAGES, Pack
 
 ROOT = Path(__file__).parent.parent.parent
