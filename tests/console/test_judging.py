@@ -202,6 +202,7 @@ async def test_how_well_danger_is_read_is_shown_without_a_word_of_it(database: D
     assert "High and imminent alerts that were danger 75% 47% to 91% 9 of 12" in words
     assert "Danger that was read as high or imminent – not known 9 of 9" in words
     assert sorted(wrong) == sorted(code for code in wrong if f"/console/alerts/{code}" in page)
+    assert "Figure Share Likely range Judged" in words
     assert "secret words" not in page
     assert "By site" not in words
 
