@@ -77,7 +77,7 @@ class Asking(Heard):
     def _take_answer(self, checkin: Checkin, question: Question, value: str | float) -> None:
         if self.progress is None:
             return
-        signal = read_value(question, value)
+        signal = read_value(checkin.id, question, value)
         if signal is not None and (signal.level, signal.route) == (self.read.level, self.read.route):
             # "Please help me" says by its words and as an answer the same: one alert, with both reasons.
             signal = replace(self.read, reasons=(*self.read.reasons, *signal.reasons))

@@ -121,7 +121,12 @@ def _with_opinion(read: Assessment, opinion: Opinion | None) -> Assessment:
     """The graver of the two; both say why. Between equals the lists name the route: their words can be pointed at."""
     if opinion is None or opinion.level is Level.NONE or opinion.level < read.level:
         return read
-    reason = Reason("classifier", f"{opinion.by}: {opinion.route} {opinion.sureness:.0%}")
+    data: dict[str, str | float] = {
+        "by": opinion.by,
+        "route": opinion.route,
+        "sureness": round(opinion.sureness, 4),
+    }
+    reason = Reason("classifier", f"{opinion.by}: {opinion.route} {opinion.sureness:.0%}", data)
     if opinion.level == read.level:
         return replace(read, reasons=(*read.reasons[: MAX_REASONS - 1], reason))
     return replace(read, level=opinion.level, route=opinion.route, reasons=(reason, *read.reasons[: MAX_REASONS - 1]))
@@ -158,7 +163,7 @@ def _bend(reading: Reading, hit: Hit) -> Finding | None:
     """The finding as negation, the past and another person leave it; None if a mild signal was denied."""
     source = hit.phrase.source
     level = source.level
-    reasons = [Reason("list", f"{reading.language}/{source.id}: {hit.phrase.text}")]
+    reasons = [_quote("list", reading.language, source.id, hit.phrase.text)]
     start, end = _clause(reading.words, hit)
     if _is_denied(reading, hit, start):
         if level <= Level.ELEVATED:
@@ -188,10 +193,13 @@ def _raise(finding: Finding, hit: Hit, means: list[tuple[str, Hit]]) -> Finding:
         # "I bought poison" is a means already: only a time makes it more.
         if not is_time and hit.phrase.source.id.endswith(".means"):
             continue
-        code = "time" if is_time else "means"
-        reason = Reason(code, f"{language}/{mean.phrase.source.id}: {mean.phrase.text}")
+        reason = _quote("time" if is_time else "means", language, mean.phrase.source.id, mean.phrase.text)
         return replace(finding, level=Level.IMMINENT, reasons=(*finding.reasons, reason))
     return finding
+
+
+def _quote(code: str, language: str, source: str, phrase: str) -> Reason:
+    return Reason(code, f"{language}/{source}: {phrase}", {"language": language, "list": source, "phrase": phrase})
 
 
 def _weigh(findings: list[Finding]) -> Assessment:
@@ -262,7 +270,7 @@ def _ages(language: str, lists: WordList, words: list[str]) -> Iterator[Finding]
             pattern = next((p for p in fitting if not _about_another(lists, p, words, at)), None)
             if pattern is not None:
                 text = " ".join("{n}" if part == "0n" else part for part in pattern)
-                yield Finding(Level.HIGH, "child", language, (Reason("age", f"{language}/ages: {text}"),))
+                yield Finding(Level.HIGH, "child", language, (_quote("age", language, "ages", text),))
             break
 
 

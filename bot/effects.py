@@ -14,10 +14,15 @@ from content.schema import Level, Route
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the machine thinks so, for staff: a code that is translated, and a detail that quotes the word list."""
+    """Why the machine thinks so, for staff: a code that has its sentence in `content/builtin/reasons.yaml`, a detail
+    that quotes the word list, and the same in parts, from which the sentence is made. Never the message itself."""
 
-    code: str  # list · classifier · means · answer · score · silence · age · media · repeat …
+    code: str  # list · means · time · age · classifier · negated · past · someone_else · answer · score · silence …
     detail: str = ""
+    data: Mapping[str, str | float] = field(default_factory=dict, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"code": self.code, "detail": self.detail, **({"data": dict(self.data)} if self.data else {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ class Pair:
     kind: str = ""
 
 
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """The ends of Wilson's 95 % interval for a share found among `n` (a fraction, where some count for more)."""
+    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """`part` of `whole`, with the ends of Wilson's 95 % interval: a few messages prove little."""
@@ -38,12 +45,7 @@ class Share:
         return self.part / self.whole if self.whole else None
 
     def interval(self) -> tuple[float, float] | None:
-        if not self.whole:
-            return None
-        share, n = self.part / self.whole, self.whole
-        middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-        half = Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson(self.part / self.whole, self.whole) if self.whole else None
 
     def to_json(self) -> dict[str, Any]:
         ends = self.interval()

@@ -70,5 +70,5 @@ def _expire(person: Person, progress: Progress, memory: Memory, missed: int) -> 
     task = RaiseTask("silence", due_hours=24, once_per="session")
     if missed < 1:
         return (task, ended)
-    reason = Reason("silence", f"check-ins without any answer in a row: {missed + 1}")
+    reason = Reason("silence", f"check-ins without any answer in a row: {missed + 1}", {"missed": missed + 1})
     return (RaiseAlert(Assessment(Level.ELEVATED, "distress", (reason,), person.language)), task, ended)

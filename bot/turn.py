@@ -92,9 +92,8 @@ class _Message(Asking):
         says_age = any(reason.code == "age" for reason in self.read.reasons)
         assessment = self.read
         if self.person.is_minor and assessment.route != "child":
-            assessment = replace(
-                assessment, route="child", reasons=(*assessment.reasons, Reason("minor", f"read as {assessment.route}"))
-            )
+            as_read = Reason("minor", f"read as {assessment.route}", {"route": assessment.route})
+            assessment = replace(assessment, route="child", reasons=(*assessment.reasons, as_read))
         self.talk.add(RaiseAlert(assessment))
         if not self.person.is_held:
             key = danger_key(self.pack, self.read.route, self.person)

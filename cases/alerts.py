@@ -15,6 +15,7 @@ from cases.handling import (
     add_note,
     ask_to_close,
     close,
+    judge_message,
     log_attempt,
     pass_on,
     refuse_to_close,
@@ -40,7 +41,7 @@ Key = tuple[int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Danger:
-    """One signal that a human must act on. `reasons` are {"code", "detail"}, never the message itself."""
+    """One signal that a human must act on. `reasons` are {"code", "detail", "data"?}, never the message itself."""
 
     contact_id: int
     beneficiary_id: int | None
@@ -364,6 +365,7 @@ __all__ = [
     "ask_to_close",
     "climb_due",
     "close",
+    "judge_message",
     "log_attempt",
     "open_or_join",
     "pass_on",

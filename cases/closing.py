@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from content.schema import Level
 from content.sentence import Sentence
@@ -37,6 +38,9 @@ class AlertOutcome:
     follow_up: str = ""
     follow_up_days: int = 0
     stops_messages: bool = False
+    # What it says about how the message was read: "nothing" if it was misread, "level" if the danger was real, "" if
+    # it does not say.
+    judges: Literal["", "nothing", "level"] = ""
 
 
 CONTACT_RESULTS: Mapping[str, ContactResult] = {
@@ -63,16 +67,20 @@ CONTACT_RESULTS: Mapping[str, ContactResult] = {
 OUTCOMES: Mapping[str, AlertOutcome] = {
     o.code: o
     for o in (
-        AlertOutcome("SAFE_SUPPORTED", "Reached, assessed, support given.", needs_reached=True),
+        AlertOutcome("SAFE_SUPPORTED", "Reached, assessed, support given.", needs_reached=True, judges="level"),
         AlertOutcome(
             "SAFE_PLAN",
             "Safety plan made, next contact dated.",
             needs_reached=True,
             follow_up="next_contact",
             follow_up_days=1,
+            judges="level",
         ),
         AlertOutcome(
-            "REFERRED_ACCEPTED", "The service confirmed the person arrived or has an appointment.", needs_note=True
+            "REFERRED_ACCEPTED",
+            "The service confirmed the person arrived or has an appointment.",
+            needs_note=True,
+            judges="level",
         ),
         AlertOutcome("REFERRED_PENDING", "Referral sent, not confirmed yet.", closes=False),
         AlertOutcome(
@@ -87,13 +95,21 @@ OUTCOMES: Mapping[str, AlertOutcome] = {
             "Ambulance or hospital; consent recorded or going without it justified.",
             needs_note=True,
             supervisor_from=Level.NONE,
+            judges="level",
         ),
         AlertOutcome(
-            "PROTECTION_RELOCATION", "A protection actor took over.", needs_note=True, supervisor_from=Level.NONE
+            "PROTECTION_RELOCATION",
+            "A protection actor took over.",
+            needs_note=True,
+            supervisor_from=Level.NONE,
+            judges="level",
         ),
-        AlertOutcome("CHILD_PROTECTION_HANDOVER", "Under 18: handed to the child-protection actor."),
+        AlertOutcome("CHILD_PROTECTION_HANDOVER", "Under 18: handed to the child-protection actor.", judges="level"),
         AlertOutcome(
-            "GBV_REFERRAL", "Referred to a survivors' service, with the survivor's consent.", needs_reached=True
+            "GBV_REFERRAL",
+            "Referred to a survivors' service, with the survivor's consent.",
+            needs_reached=True,
+            judges="level",
         ),
         AlertOutcome(
             "DECLINED_SUPPORT",
@@ -103,7 +119,7 @@ OUTCOMES: Mapping[str, AlertOutcome] = {
             supervisor_from=Level.HIGH,
         ),
         AlertOutcome("UNREACHED_EXHAUSTED", "Every way to reach the person was tried.", supervisor_from=Level.HIGH),
-        AlertOutcome("FALSE_ALARM_MISREAD", "The system misread the message."),
+        AlertOutcome("FALSE_ALARM_MISREAD", "The system misread the message.", judges="nothing"),
         AlertOutcome(
             "FALSE_ALARM_WRONG_PERSON", "Someone else had the phone.", follow_up="verify_number", follow_up_days=1
         ),

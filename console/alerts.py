@@ -18,8 +18,9 @@ from console.context import BASE, console_of, now_of, viewer_of
 from console.language import _, say
 from console.live import fingerprint
 from console.pages import done, page
-from console.permissions import READERS, ROLES, allow, is_headline, sees_site
+from console.permissions import CARERS, READERS, ROLES, allow, is_headline, sees_site
 from content.check import find_forbidden
+from content.schema import ROUTES as MATTERS
 from content.schema import Level
 from store import tables
 
@@ -57,7 +58,7 @@ async def queue_page(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _alert_or_404(request: web.Request) -> Any:
+async def alert_or_404(request: web.Request) -> Any:
     console, viewer = console_of(request), viewer_of(request)
     async with console.database.read() as connection:
         alert = await case.find_alert(connection, viewer, request.match_info["code"])
@@ -96,7 +97,7 @@ async def show(
         )
     async with console.database.read() as connection:
         seen = await fingerprint(connection, viewer, alert.code)
-        found = await case.gather(connection, viewer, alert, now)
+        found = await case.gather(connection, viewer, alert, console.pack, now)
     return page(
         request,
         "alert.html",
@@ -115,29 +116,32 @@ async def show(
         faults=faults or {},
         typed=typed or {},
         revealed=revealed,
+        proposes=viewer.role in CARERS,
+        routes=[route for route in MATTERS if route != "misconduct" or viewer.role == "focal_point"],
+        spoken=console.pack.languages,
         done=request.query.get("done", ""),
     )
 
 
 @allow(ROLES)
 async def alert_page(request: web.Request) -> web.StreamResponse:
-    return await show(request, await _alert_or_404(request))
+    return await show(request, await alert_or_404(request))
 
 
-async def _act(
+async def act(
     request: web.Request,
     form_name: str,
     what: str,
-    act: Callable[[Any, Mapping[str, str], datetime], Awaitable[object]],
+    do: Callable[[Any, Mapping[str, str], datetime], Awaitable[object]],
 ) -> web.StreamResponse:
     """Do it and go back to the page, or show the page again with the rule's sentence and what was typed."""
-    alert = await _alert_or_404(request)
+    alert = await alert_or_404(request)
     typed = {key: str(value) for key, value in (await request.post()).items()}
     try:
-        await act(alert, typed, now_of(request))
+        await do(alert, typed, now_of(request))
     except AlertRuleError as refused:
         return await show(
-            request, await _alert_or_404(request), status=409, faults={form_name: say(refused)}, typed=typed
+            request, await alert_or_404(request), status=409, faults={form_name: say(refused)}, typed=typed
         )
     # Whoever handed on a report about staff unread sees no more of it.
     url = f"{BASE}/alerts" if is_headline(viewer_of(request), alert) else f"{BASE}/alerts/{alert.code}"
@@ -147,7 +151,7 @@ async def _act(
 @allow(ROLES)
 async def take(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request, "take", "taken", lambda alert, _, now: cases_alerts.take(console.database, alert.id, viewer.id, now)
     )
 
@@ -155,7 +159,7 @@ async def take(request: web.Request) -> web.StreamResponse:
 @allow(READERS)
 async def reply(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    alert = await _alert_or_404(request)
+    alert = await alert_or_404(request)
     typed = {key: str(value) for key, value in (await request.post()).items()}
     text = typed.get("text", "").replace("\r\n", "\n")
     words_found = find_forbidden(console.pack, text, alert.language)
@@ -183,13 +187,13 @@ async def reply(request: web.Request) -> web.StreamResponse:
             count_segments=lambda words: count(words).segments,
         )
 
-    return await _act(request, "reply", "replied", send)
+    return await act(request, "reply", "replied", send)
 
 
 @allow(ROLES)
 async def attempt(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request,
         "attempt",
         "attempt",
@@ -202,7 +206,7 @@ async def attempt(request: web.Request) -> web.StreamResponse:
 @allow(ROLES)
 async def note(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request,
         "note",
         "note",
@@ -215,7 +219,7 @@ async def note(request: web.Request) -> web.StreamResponse:
 @allow(ROLES)
 async def pass_on(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request,
         "pass",
         "passed",
@@ -235,7 +239,7 @@ async def level(request: web.Request) -> web.StreamResponse:
             raise AlertRuleError("Choose a level.")
         await cases_alerts.set_level(console.database, alert.id, viewer.id, Level(wanted), form.get("reason", ""), now)
 
-    return await _act(request, "level", "level", judge)
+    return await act(request, "level", "level", judge)
 
 
 @allow(CLOSERS)
@@ -256,7 +260,7 @@ async def close(request: web.Request) -> web.StreamResponse:
             has_consent=form.get("consent") == "yes",
         )
 
-    return await _act(request, "close", "closed", end)
+    return await act(request, "close", "closed", end)
 
 
 def next_contact(text: str, zone: str, now: datetime) -> datetime | None:
@@ -280,7 +284,7 @@ def _whole(text: str) -> int:
 async def reveal(request: web.Request) -> web.StreamResponse:
     """Break the glass: number, name and safe word, once, to somebody who says why; the trail keeps who and why."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
-    alert = await _alert_or_404(request)
+    alert = await alert_or_404(request)
     typed = {key: str(value) for key, value in (await request.post()).items()}
     reason = typed.get("reason", "")
     if reason not in words.GLASS_REASONS:

@@ -4,7 +4,23 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from console import alerts, auth, campaigns, language, live, people, phones, rota, security, silence, supervision, tasks
+from console import (
+    accuracy,
+    alerts,
+    auth,
+    campaigns,
+    judging,
+    language,
+    live,
+    people,
+    phones,
+    rota,
+    sample,
+    security,
+    silence,
+    supervision,
+    tasks,
+)
 from console.assets import Assets
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
@@ -86,6 +102,8 @@ _ROUTES = (
     web.post("/alerts/{code}/level", alerts.level),
     web.post("/alerts/{code}/close", alerts.close),
     web.post("/alerts/{code}/reveal", alerts.reveal),
+    web.post("/alerts/{code}/judge", judging.judge),
+    web.post("/alerts/{code}/propose", judging.propose),
     web.get("/people", people.people_page),
     web.get("/people/{person}", people.person_page),
     web.post("/people/{person}/reveal", people.reveal),
@@ -115,6 +133,10 @@ _ROUTES = (
     web.post("/campaigns/{campaign}/resume", campaigns.resume),
     web.get("/tasks", tasks.tasks_page),
     web.post("/tasks/{task}/done", tasks.finish),
+    web.get("/sample", sample.sample_page),
+    web.post("/sample/{sample}", sample.judge),
+    web.post("/sample/{sample}/back", sample.take_back),
+    web.get("/accuracy", accuracy.accuracy_page),
 )
 _WALL_ROUTES = (
     web.get("/phones", phones.wall_page),

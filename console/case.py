@@ -1,6 +1,5 @@
 """Everything the page of one alert shows, gathered in one read and bounded by what the viewer may see."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,20 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from console import safety, words
 from console.context import Viewer
 from console.conversation import Line, conversation
-from console.language import _
-from console.permissions import READERS, sees_alert
+from console.language import _, language
+from console.permissions import READERS, sees_alert, sees_message
+from console.reasons import Explained, explain
+from content.schema import Pack
 from store import tables
 
-_DETAIL = re.compile(r"(\w\w)/([\w.-]+): (.+)", re.DOTALL)
+_MOST_READINGS = 20
 _DANGER_EVENTS = frozenset({"opened", "joined", "raised"})
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason in words; `detail` quotes the word list and is for those who may read messages."""
-
-    text: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +37,13 @@ class Case:
 
     alert: Any
     facts: Sequence[safety.Fact]
-    reasons: Sequence[Reason]
+    reasons: Sequence[Explained]
     lines: Sequence[Line] | None
     story: Sequence[Happening]
     earlier: Sequence[Any]
     colleagues: Sequence[Any]
     attempts: int
+    readings: Sequence[Any] = ()  # its messages as the machine read them and as somebody judged them
 
 
 async def find_alert(connection: AsyncConnection, viewer: Viewer, code: str) -> Any | None:
@@ -77,19 +71,20 @@ async def find_alert(connection: AsyncConnection, viewer: Viewer, code: str) -> 
     return (await connection.execute(statement)).first()
 
 
-async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, now: Any) -> Case:
+async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, pack: Pack, now: Any) -> Case:
     reads = viewer.role in READERS
     events = await _events(connection, viewer, alert.id)
     names = await _names(connection, events)
     return Case(
         alert=alert,
         facts=safety.safe_contact(await _person(connection, alert.beneficiary_id), alert, alert.zone, now),
-        reasons=_reasons(events, reads=reads),
+        reasons=_reasons(events, pack, language(), reads=reads),
         lines=await conversation(connection, viewer, alert.contact_id) if reads else None,
         story=[_happening(event, names, reads=reads) for event in reversed(events)],
         earlier=await _earlier(connection, viewer, alert),
         colleagues=await colleagues_for(connection, alert),
         attempts=sum(event.kind == "attempt" for event in events),
+        readings=await _readings(connection, viewer, alert.id) if reads else (),
     )
 
 
@@ -115,22 +110,16 @@ async def _names(connection: AsyncConnection, events: Sequence[Any]) -> dict[int
     return {row.id: row.name for row in await connection.execute(statement)}
 
 
-def _reasons(events: Sequence[Any], *, reads: bool) -> list[Reason]:
-    found: dict[Reason, None] = {}
+def _reasons(events: Sequence[Any], pack: Pack, language: str, *, reads: bool) -> list[Explained]:
+    """Each reason once, in the order in which they came; the details are for those who may read messages."""
+    found: dict[str, dict[str, None]] = {}
     for event in events:
         for reason in event.data.get("reasons", []) if event.kind in _DANGER_EVENTS else []:
-            detail = readable(str(reason.get("detail", ""))) if reads else ""
-            found[Reason(words.label(words.REASONS, reason["code"]), detail)] = None
-    return list(found)
-
-
-def readable(detail: str) -> str:
-    """'en/self_harm: want to die' → '“want to die” (English, self harm)'."""
-    match = _DETAIL.fullmatch(detail)
-    if match is None:
-        return detail
-    language, name, phrase = match.groups()
-    return f"“{phrase}” ({words.label(words.LANGUAGES, language)}, {name.replace('_', ' ').replace('.', ', ')})"
+            one = explain(reason, pack, language)
+            details = found.setdefault(one.text, {})
+            if reads and one.detail:
+                details[one.detail] = None
+    return [Explained(text, ", ".join(details)) for text, details in found.items()]
 
 
 def _happening(event: Any, names: Mapping[int, str], *, reads: bool) -> Happening:
@@ -159,6 +148,22 @@ def _detail(kind: str, data: Mapping[str, Any], names: Mapping[int, str]) -> str
     if kind == "closed":
         return words.label(words.OUTCOMES, data.get("outcome"))
     return ""
+
+
+async def _readings(connection: AsyncConnection, viewer: Viewer, alert_id: int) -> list[Any]:
+    """The newest messages of the alert, each once, by its gravest reading."""
+    x, m = tables.assessment, tables.inbox
+    found = (
+        sa.select(x.c.inbox_id, x.c.level, x.c.route, x.c.judged_level, x.c.judged_route, x.c.judged_how, m.c.text)
+        .join(m, m.c.id == x.c.inbox_id)
+        .where(x.c.alert_id == alert_id, sees_message(viewer, m.c.id))
+        .order_by(m.c.received_at.desc(), x.c.level.desc(), x.c.id)
+        .limit(_MOST_READINGS)
+    )
+    rows: dict[int, Any] = {}
+    for row in await connection.execute(found):
+        rows.setdefault(row.inbox_id, row)
+    return list(rows.values())
 
 
 async def _earlier(connection: AsyncConnection, viewer: Viewer, alert: Any) -> list[Any]:

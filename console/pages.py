@@ -42,6 +42,7 @@ MENU = (
     Entry("handover", "Hand-over", f"{BASE}/handover", "sheet", PEOPLE),
     Entry("supervision", "Supervision", f"{BASE}/supervision", "scale", SUPERVISORS),
     Entry("campaigns", "Check-ins", f"{BASE}/campaigns", "send", CAMPAIGN_VIEWERS),
+    Entry("accuracy", "Reading", f"{BASE}/accuracy", "ear", CAMPAIGN_VIEWERS),
     Entry("phones", "Phones", f"{BASE}/phones", "phone", ROLES),
 )
 
@@ -71,6 +72,7 @@ def set_up(app: web.Application) -> None:
         ago=time_ago,
         zone=zone_words,
         number=number,
+        percent=percent,
         say=language.say,
     )
     environment.globals.update(
@@ -223,6 +225,10 @@ def time_left(deadline: datetime, now: datetime) -> str:
     if now > deadline:
         return _("late by %(duration)s", duration=duration(now - deadline))
     return _("%(duration)s left", duration=duration(deadline - now))
+
+
+def percent(value: float) -> str:
+    return str(numbers.format_percent(value, locale=language.locale()))
 
 
 def time_ago(value: datetime, now: datetime) -> str:

@@ -160,6 +160,8 @@ EVENTS: Mapping[str, str] = {
     "level": "Level changed",
     "level_set": "Level changed",
     "closed": "Closed",
+    "judged": "A message was judged",
+    "proposed": "A phrase was proposed for the word lists",
     "reopened": "Opened again",
     "close_asked": "A supervisor was asked to close it",
     "close_refused": "The supervisor said: not yet",
@@ -239,6 +241,15 @@ LEFT_OUT: Mapping[str, str] = {
     "site_paused": "at a site that is paused",
     "no_safe_hours": "no hour at which a message is safe",
 }
+# The main lines of `bot.judged`; those by level and matter are named after them (console/accuracy.py).
+FIGURES: Mapping[str, str] = {
+    "danger heard": "Danger that was read as high or imminent",
+    "danger read as elevated or more": "Danger that was read as elevated or more",
+    "distress read as elevated or more": "Distress that was read as elevated or more",
+    "alarms that were danger": "High and imminent alerts that were danger",
+    "alerts that were needed": "Alerts that were needed",
+    "heard under its own route": "Danger that was heard and sorted rightly",
+}
 DONE: Mapping[str, str] = {
     "taken": "It is yours. Reach the person, then log the attempt.",
     "replied": "Your answer is on its way.",
@@ -254,6 +265,11 @@ DONE: Mapping[str, str] = {
     "leave": "Saved. Alerts of whoever leaves go back to the ladder at that moment.",
     "holidays": "Saved.",
     "paces": "Saved. It counts for alerts from now on.",
+    "judged": "Your judgement is kept. Thank you.",
+    "proposed": "Kept for whoever looks after the content. Nothing changes by itself.",
+    "sample": "Kept. The next one, please.",
+    "sample_alert": "An alert has been opened for this person and staff on call are told.",
+    "taken_back": "Taken back.",
     "created": "Saved as a draft. Look at what will be sent, then start it.",
     "started": "It is running.",
     "paused": "Paused. Nothing more will be sent until you resume it.",

@@ -3,6 +3,7 @@
 A programme's folder has the same layout as `content/builtin`; every file in it is optional. What it writes
 - under a phrase's key, a question's text or a check-in's file name **takes the place** of the built-in one;
 - in word lists and `forbidden.yaml` is **added** (`replace: [harmless]` starts anew; see `content.parts.read_words`);
+- in `reasons.yaml` takes the place of the built-in text under the same name;
 - in `pack.yaml` names the programme, its version and the languages it offers.
 `common.yaml` beside the language folders holds words that belong to every language.
 """
@@ -14,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from content.parts import EMPTY_WORDS, read_checkin, read_texts, read_words
+from content.reasons import read_reasons
 from content.schema import LANGUAGES, Checkin, Pack, QuestionText, Words
 from content.source import Desk, Entry, Fault
 from content.training import FILES as TRAINING_FILES
@@ -62,6 +64,7 @@ class _Draft:
     phrases: dict[tuple[str, str], str] = field(default_factory=dict)
     words: dict[str, Words] = field(default_factory=dict)
     forbidden: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reasons: dict[tuple[str, str, str], str] = field(default_factory=dict)
     places: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
 
 
@@ -93,6 +96,7 @@ def _read(path: Path | None, digest: str) -> Loaded:
         words={language: draft.words.get(language, EMPTY_WORDS) for language in draft.languages},
         forbidden=draft.forbidden,
         reviewed_by=draft.reviewed_by,
+        reasons=draft.reasons,
     )
     return Loaded(pack, desk.faults, draft.places)
 
@@ -151,6 +155,9 @@ def _read_layer(desk: Desk, draft: _Draft, layer: Path) -> None:
     if forbidden is not None:
         for language, words in desk.mapping(forbidden, ("*", *LANGUAGES)).items():
             draft.forbidden[language] = (*draft.forbidden.get(language, ()), *desk.words(words))
+    reasons = _opened(desk, layer, "reasons.yaml")
+    if reasons is not None:
+        read_reasons(desk, reasons, draft.reasons)
     common = _opened(desk, layer, "common.yaml")
     for language in draft.languages:
         _read_language(desk, draft, layer, language, common)
@@ -174,7 +181,7 @@ def _read_language(desk: Desk, draft: _Draft, layer: Path, language: str, common
 
 def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
     """A file that nothing reads is a typing error somebody would look for long."""
-    known = {f"{name}.yaml" for name in ("pack", "forbidden", "common", "intents", "limits")}
+    known = {f"{name}.yaml" for name in ("pack", "forbidden", "common", "intents", "limits", "reasons")}
     known |= set(_known_files(draft.languages))
     for file in sorted((*layer.rglob("*.yaml"), *layer.rglob("*.yml"))):
         relative = file.relative_to(layer).as_posix()

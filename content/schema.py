@@ -57,6 +57,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 LANGUAGES = ("en", "fr", "es", "pt", "sw", "ha", "ar", "so")
+STAFF_LANGUAGES = ("en", "fr", "es", "pt", "ar")  # those in which staff read why an alert was raised
 
 QuestionKind = Literal["choice", "scale", "number", "yesno", "date", "phone", "text"]
 
@@ -194,6 +195,8 @@ class Pack:
     words: Mapping[str, Words]
     forbidden: Mapping[str, tuple[str, ...]]  # language → words never to be sent; "*" for all languages
     reviewed_by: Mapping[str, str] = field(default_factory=dict)
+    # Why the machine thinks so, for staff: (section, name, language) → text; see `builtin/reasons.yaml`.
+    reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
     def phrase(self, key: str, language: str, **values: str) -> str:
         """The phrase in this language, in English where the pack lacks it (a human must still be able to read it)."""
@@ -208,3 +211,7 @@ class Pack:
     def text(self, checkin: str, question: str, language: str) -> QuestionText:
         found = self.texts.get((checkin, question, language))
         return found if found is not None else self.texts[(checkin, question, "en")]
+
+    def reason(self, section: str, name: str, language: str) -> str:
+        """A text of `reasons.yaml` in a staff language, else in English; "" where the pack has none."""
+        return self.reasons.get((section, name, language)) or self.reasons.get((section, name, "en"), "")

@@ -335,8 +335,8 @@ def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, An
     }
 
 
-def _reasons(assessment: fx.Assessment) -> list[dict[str, str]]:
-    return [{"code": reason.code, "detail": reason.detail} for reason in assessment.reasons]
+def _reasons(assessment: fx.Assessment) -> list[dict[str, Any]]:
+    return [reason.to_json() for reason in assessment.reasons]
 
 
 def _alert_key(assessment: Mapping[str, Any]) -> Key:

@@ -2,8 +2,8 @@
 
 Personal text lives in few columns, all sealed: numbers, names (`contact`, `beneficiary`, `staff`), messages (`inbox`,
 `outbox`), answers (`answer`, `session`), notes (`alert_event`, `case_event`, `follow_up`, `goal`, `referral`,
-`finding`, `handover`). Ids are assigned by the client (`Database.new_id`), so that rows of several tables can be
-written in one batch, except in the append-only journals, whose order is their id.
+`finding`, `handover`), proposed phrases (`proposal`). Ids are assigned by the client (`Database.new_id`), so that rows
+of several tables can be written in one batch, except in the append-only journals, whose order is their id.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -443,12 +443,55 @@ assessment = Table(
     _ref("alert_id", "alert", index=True),
     Column("level", Integer, nullable=False),
     Column("route", String(16), nullable=False),
-    Column("reasons", Json, nullable=False),  # [{"code", "detail"}…], never the message itself
+    Column("reasons", Json, nullable=False),  # [{"code", "detail", "data"?}…], never the message itself
     Column("pack", String(64), nullable=False),
     Column("assessed_at", Instant, nullable=False),
     Column("judged_level", Integer),
     Column("judged_route", String(16)),
     _ref("judged_by", "staff"),
+    Column("judged_at", Instant),
+    # message: somebody judged this very message · alert, outcome: it follows from what became of its alert
+    Column("judged_how", String(8)),
+)
+
+sample = Table(
+    "sample",
+    metadata,
+    _id(),
+    # A message that raised nothing, drawn by lot for a person to read: the only way to learn what is missed.
+    _ref("site_id", "site", nullable=False),
+    Column("week", sa.Date, nullable=False),  # its Monday
+    Column("place", Integer, nullable=False),  # 1 … in the draw
+    Column("inbox_id", Id, ForeignKey("inbox.id"), unique=True),
+    Column("language", String(8), nullable=False),
+    Column("level", Integer, nullable=False),  # as the machine read it: none or practical
+    Column("route", String(16), nullable=False),
+    Column("population", Integer, nullable=False),  # how many messages the whole draw stands for
+    Column("drawn_at", Instant, nullable=False),
+    Column("judged_level", Integer),
+    Column("judged_route", String(16)),
+    _ref("judged_by", "staff"),
+    Column("judged_at", Instant),
+    _ref("alert_id", "alert", index=True),  # opened for it, since somebody must act
+    sa.UniqueConstraint("site_id", "week", "place"),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    _id(),
+    # A phrase that staff want in a word list. Nothing reads it until whoever owns the content puts it there.
+    _ref("alert_id", "alert", index=True),
+    Column("kind", String(16), nullable=False),  # signal · harmless
+    Column("language", String(8), nullable=False),
+    Column("phrase", Sealed("proposal.phrase"), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("route", String(16), nullable=False),
+    Column("pack", String(64), nullable=False),  # the content that misread
+    Column("state", String(16), nullable=False),  # waiting · taken · declined
+    Column("proposed_at", Instant, nullable=False),
+    _ref("proposed_by", "staff"),
+    Column("settled_at", Instant),
 )
 
 alert = Table(

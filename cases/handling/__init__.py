@@ -6,6 +6,7 @@ raises `AlertRuleError` with a sentence for the person who tried it.
 
 from cases.handling.ending import ask_to_close, close, refuse_to_close, set_level
 from cases.handling.frame import may_see
+from cases.handling.judging import judge_message
 from cases.handling.reporting import say_whom_about
 from cases.handling.taking import pass_on, release, take
 from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
@@ -16,6 +17,7 @@ __all__ = [
     "add_note",
     "ask_to_close",
     "close",
+    "judge_message",
     "log_attempt",
     "may_see",
     "pass_on",

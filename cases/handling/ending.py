@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import rules
 from cases.closing import OUTCOMES, is_supervising, may_close
 from cases.handling.frame import Case, add_follow_up, handling, tell_of
+from cases.handling.judging import imply
 from cases.rules import AlertRuleError
 from content.schema import Level
 from content.sentence import Sentence
@@ -46,18 +47,8 @@ async def set_level(
         )
         await case.change(level=int(new), target_at=target, due_at=due)
         data = {"from": int(case.level), "to": int(new), "machine_level": case.alert["machine_level"]}
-        await _judge(case, new)
+        await imply(case, new, "alert")
         await case.enter("level_set", data, reason.strip())
-
-
-async def _judge(case: Case, level: Level) -> None:
-    """The pair of machine's and human's level is the only accuracy data the service will ever have (DOMAIN §2.4)."""
-    x = tables.assessment
-    await case.connection.execute(
-        sa.update(x)
-        .where(x.c.alert_id == case.alert["id"])
-        .values(judged_level=int(level), judged_route=case.alert["route"], judged_by=case.actor["id"])
-    )
 
 
 async def close(
@@ -104,8 +95,8 @@ async def close(
         )
         await _let_go(case, stops=OUTCOMES[outcome].stops_messages)
         await _leave_tasks(case, outcome, follow_up_at)
-        if outcome == "FALSE_ALARM_MISREAD":
-            await _judge(case, Level.NONE)
+        if OUTCOMES[outcome].judges:
+            await imply(case, case.level if OUTCOMES[outcome].judges == "level" else Level.NONE, "outcome")
         data = {"outcome": outcome, "level": int(case.level), "machine_level": case.alert["machine_level"]}
         more = {"duplicate_of": other} if other is not None else {}
         consent = {"consent": True} if has_consent else {}

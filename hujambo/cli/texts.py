@@ -1,4 +1,4 @@
-"""Commands that read texts and need no database: content check, assess and read-answer."""
+"""Commands that read texts and need no database, but for staff's judgements: content, assess, evaluate, read-answer."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from content.check import check_pack
 from content.pack import load_pack
 from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
+from hujambo.cli.judged import add_proposals, evaluate_judged
 from hujambo.model import local_classifier
 from store.database import utc_now
 
@@ -28,11 +29,19 @@ def add_commands(commands: Any) -> None:
     check.add_argument("path", nargs="?", type=Path, help="the programme's own pack (default: HUJAMBO_CONTENT)")
     check.add_argument("--json", action="store_true")
     check.set_defaults(run=_check)
+    add_proposals(content)
     assess = commands.add_parser("assess", help='read danger in JSON lines {"id": …, "text": …, "lang": …} on stdin')
     assess.add_argument("--nlu", choices=["local", "rasa", "none"], default="local")
     assess.set_defaults(run=_assess)
-    evaluate = commands.add_parser("evaluate", help="how well labelled JSON lines are read: recall, precision, misses")
-    evaluate.add_argument("file", type=Path, help='lines {"text": …, "lang": …, "level": …, "route": …, "kind": …}')
+    evaluate = commands.add_parser("evaluate", help="how well messages are read: labelled ones, or those staff judged")
+    evaluate.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        help='lines {"text": …, "lang": …, "level": …, "route": …, "kind": …}; none: --judged',
+    )
+    evaluate.add_argument("--judged", action="store_true", help="from what staff judged in the database")
+    evaluate.add_argument("--days", type=int, default=365, help="with --judged: so far back")
     evaluate.add_argument("--nlu", choices=["local", "rasa", "none"], default="local")
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_evaluate)
@@ -99,13 +108,17 @@ def _assess(args: argparse.Namespace) -> int:
             "level": found.level.word,
             "route": found.route,
             "lang": found.language or language or None,
-            "reasons": [{"code": reason.code, "detail": reason.detail} for reason in found.reasons],
+            "reasons": [reason.to_json() for reason in found.reasons],
         }
 
     return _each_line(assess, names_every=True)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    if args.judged and args.file is not None:
+        raise RefusedError("evaluate: either a file, or --judged")
+    if args.file is None:
+        return evaluate_judged(args.days, is_json=args.json)
     pack, reader = own_reader(args.nlu)
     pairs, faults = _labelled(args.file, pack, reader)
     lines = list(report(pairs))

@@ -272,7 +272,7 @@ class History:
                     "alert_id": None,
                     "level": int(assessment.level),
                     "route": assessment.route,
-                    "reasons": [{"code": r.code, "detail": r.detail} for r in assessment.reasons],
+                    "reasons": [r.to_json() for r in assessment.reasons],
                     "pack": self._pack.version,
                     "assessed_at": at,
                 }

@@ -150,11 +150,11 @@ def test_an_instrument_is_asked_only_in_its_languages_and_on_private_phones() ->
 
 @pytest.mark.parametrize(("value", "level"), [(8.0, Level.HIGH), (10.0, Level.HIGH), (7.5, None)])
 def test_a_number_at_the_alarm_is_a_signal(value: float, level: Level | None) -> None:
-    found = read_value(MONTHLY.questions[0], value)
+    found = read_value("checkin", MONTHLY.questions[0], value)
     assert (found.level if found else None) == level
 
 
 @pytest.mark.parametrize(("value", "level"), [(0.0, Level.PRACTICAL), (1.0, Level.PRACTICAL), (2.0, None)])
 def test_a_number_at_or_below_the_lower_alarm_is_a_signal(value: float, level: Level | None) -> None:
-    found = read_value(MONTHLY.questions[3], value)
+    found = read_value("checkin", MONTHLY.questions[3], value)
     assert (found.level if found else None) == level

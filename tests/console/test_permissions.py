@@ -35,6 +35,8 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("POST", "/alerts/{code}/level"): CLOSERS,
     ("POST", "/alerts/{code}/close"): CLOSERS,
     ("POST", "/alerts/{code}/reveal"): READERS,
+    ("POST", "/alerts/{code}/judge"): READERS,
+    ("POST", "/alerts/{code}/propose"): CARERS,
     ("GET", "/people"): PEOPLE,
     ("GET", "/people/{person}"): PEOPLE,
     ("POST", "/people/{person}/reveal"): CARERS,
@@ -64,11 +66,22 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("POST", "/campaigns/{campaign}/resume"): PLANNERS,
     ("GET", "/tasks"): ROLES,
     ("POST", "/tasks/{task}/done"): ROLES,
+    ("GET", "/sample"): CARERS,
+    ("POST", "/sample/{sample}"): CARERS,
+    ("POST", "/sample/{sample}/back"): CARERS,
+    ("GET", "/accuracy"): CAMPAIGN_VIEWERS,
     ("GET", "/phones"): ROLES,
     ("POST", "/phones/text"): ROLES,
     ("GET", "/phones/live"): ROLES,
 }
-_VALUES = {"{code}": "ZZZZ", "{person}": "1", "{campaign}": "none", "{task}": "1", "{site}": "nowhere"}
+_VALUES = {
+    "{code}": "ZZZZ",
+    "{person}": "1",
+    "{campaign}": "none",
+    "{task}": "1",
+    "{site}": "nowhere",
+    "{sample}": "1",
+}
 
 
 def _address(path: str) -> str:

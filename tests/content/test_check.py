@@ -160,3 +160,36 @@ def test_every_language_has_the_same_keys(builtin: Pack) -> None:
     keys = {language: {key for key, spoken in builtin.phrases if spoken == language} for language in builtin.languages}
     assert keys["fr"] == keys["en"]
     assert keys["sw"] == keys["en"]
+
+
+def test_the_words_for_reasons_are_checked_where_they_stand(tmp_path: Path) -> None:
+    text = """lists:
+  self_harm.local: {en: A local word, fr: Un mot d’ici}
+  Local words: {fr: Sans anglais}
+  self_harm.wish: {de: Todeswunsch, es: "Deseo {meaning}"}
+sentences:
+  silence: {en: "Silent for {days}", fr: "{"}
+routes:
+  weather: {en: Weather}
+"""
+    assert faults(tmp_path, {"reasons.yaml": text}) == [
+        "reasons.yaml:3: 'Local words' is no name: small letters, digits, '_' and '.' only",
+        "reasons.yaml:3: 'Local words' needs its English (en): it is what is fallen back to",
+        "reasons.yaml:4: placeholder {meaning} is not known here",
+        "reasons.yaml:4: unknown name 'de'; known here: ar, en, es, fr, pt",
+        "reasons.yaml:6: a brace is open",
+        "reasons.yaml:6: placeholder {days} is not known here",
+        f"reasons.yaml:8: unknown name 'weather'; known here: {', '.join(sorted(ROUTES))}",
+    ]
+
+
+def test_a_programme_says_what_its_own_list_means(tmp_path: Path) -> None:
+    text = "lists:\n  self_harm.local: {en: A local word}\n  self_harm.wish: {fr: Veut mourir}\n"
+    (tmp_path / "reasons.yaml").write_text(text, "utf-8")
+    pack = load_pack(tmp_path)
+    assert [pack.reason("lists", "self_harm.local", language) for language in ("en", "fr")] == ["A local word"] * 2
+    assert [pack.reason("lists", "self_harm.wish", language) for language in ("en", "fr")] == [
+        "Wish to die",
+        "Veut mourir",
+    ]
+    assert pack.reason("lists", "nowhere", "en") == ""

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from content.pack import load_pack
 from hujambo.cli import main
+from hujambo.cli.judged import as_files
 from store.secrets import KeyRing
 
 SITE = [
@@ -303,7 +305,13 @@ def test_every_assessment_says_why(run: Run) -> None:
         "level": "high",
         "route": "self_harm",
         "lang": "en",
-        "reasons": [{"code": "list", "detail": "en/self_harm.wish: want to die"}],
+        "reasons": [
+            {
+                "code": "list",
+                "detail": "en/self_harm.wish: want to die",
+                "data": {"language": "en", "list": "self_harm.wish", "phrase": "want to die"},
+            }
+        ],
     }
 
 
@@ -388,3 +396,38 @@ def test_evaluating_counts_what_was_heard_and_shows_what_was_not(run: Run, tmp_p
     assert [miss["text"] for miss in found["worst"]] == ["zzz qqq"]
     assert found["faults"] == [f"{file}:4: expected a JSON object with text and level (none … imminent)"]
     assert run("evaluate", str(file), "--nlu", "none")[1].count("of") > 5
+
+
+def test_what_staff_judged_is_evaluated_without_a_file(programme: Run) -> None:
+    code, out, err = programme("evaluate", "--json")
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    assert report["rests_on"]["alerted"] == 0
+    assert (report["confusion"], report["worst"]) == ([], [])
+    assert report["lines"][0] == {
+        "what": "danger heard", "by": "all", "name": "all", "part": 0, "whole": 0,
+        "share": None, "from": None, "to": None,
+    }  # fmt: skip
+    assert "nobody has read a sample" in programme("evaluate", "--judged", "--days", "30")[1]
+    assert programme("evaluate", "labelled.jsonl", "--judged")[::2] == (
+        2,
+        "hujambo: evaluate: either a file, or --judged\n",
+    )
+    assert programme("evaluate", "--days", "0")[::2] == (2, "hujambo: --days: at least 1\n")
+
+
+def test_proposed_phrases_come_as_files_for_the_programmes_pack(programme: Run) -> None:
+    assert listed(programme, "content", "proposals") == []
+    assert programme("content", "proposals", "--yaml") == (0, "", "")
+    assert programme("content", "proposals", "--take", "7", "--json") == (0, '{"taken": 0, "declined": 0}\n', "")
+    found: list[dict[str, Any]] = [
+        {"language": "sw", "kind": "signal", "level": "high", "route": "self_harm", "phrase": "sioni haja ya kesho"},
+        {"language": "sw", "kind": "harmless", "level": "none", "route": "none", "phrase": "kufa njaa"},
+        {"language": "en", "kind": "signal", "level": "practical", "route": "gbv", "phrase": "yes: he shouts"},
+    ]
+    assert as_files(found, load_pack()) == (
+        "# en/signals.yaml\n"
+        "signals:\n- id: gbv.proposed_practical\n  route: gbv\n  level: practical\n  phrases:\n  - 'yes: he shouts'\n"
+        "\n# sw/signals.yaml\n"
+        "signals:\n- id: self_harm.wish\n  phrases:\n  - sioni haja ya kesho\nharmless:\n- kufa njaa\n"
+    )
