@@ -1,5 +1,6 @@
 """Assess: what reading one message for danger costs in this process, over all languages of the pack."""
 
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from bench.texts import TEXTS
 from bot.distress import Reader
 from content.pack import load_pack
 from hujambo.model import local_classifier
+from hujambo.rasa.client import Blocking, checked_url, open_rasa
+
+_OF_RASA = 20  # one message in so many is put to Rasa too: it takes a thousand times as long
 
 
 def _microseconds(reader: Reader, texts: list[str], languages: tuple[str, ...]) -> list[float]:
@@ -21,7 +25,7 @@ def _microseconds(reader: Reader, texts: list[str], languages: tuple[str, ...]) 
 
 
 def run(*, messages: int = 20_000) -> Iterator[dict[str, Any]]:
-    """Start, then texts as people write them, then texts in which no word was seen before."""
+    """Start, then texts as people write them, then texts in which no word was seen before; Rasa where there is one."""
     before = time.perf_counter()
     pack = load_pack()
     reader = Reader(pack)
@@ -45,10 +49,18 @@ def run(*, messages: int = 20_000) -> Iterator[dict[str, Any]]:
         ("with the classifier, with a word never seen", learned, unseen),
     )
     for what, one, texts in ways:
-        took = _microseconds(one, texts, pack.languages)
-        yield {
-            "what": f"assess, {what}",
-            "median_us": round(statistics.median(took), 1),
-            "p99_us": round(statistics.quantiles(took, n=100)[98], 1),
-            "per_second": round(1e6 / statistics.mean(took)),
-        }
+        yield _figures(what, _microseconds(one, texts, pack.languages))
+    if url := os.environ.get("HUJAMBO_RASA_URL"):
+        with Blocking(open_rasa(checked_url(url), classifier)) as rasa:
+            took = _microseconds(Reader(pack, rasa), usual[: max(len(TEXTS), messages // _OF_RASA)], pack.languages)
+            missed = sum(rasa.rasa.counts.values()) - rasa.rasa.counts["answered"]
+            yield _figures("with Rasa over HTTP, as people write", took) | {"not_answered": missed}
+
+
+def _figures(what: str, took: list[float]) -> dict[str, Any]:
+    return {
+        "what": f"assess, {what}",
+        "median_us": round(statistics.median(took), 1),
+        "p99_us": round(statistics.quantiles(took, n=100)[98], 1),
+        "per_second": round(1e6 / statistics.mean(took)),
+    }

@@ -123,6 +123,8 @@ def test_every_variable_may_stand_in_a_file(name: str, tmp_path: Path) -> None:
     values = GOOD | {
         "HUJAMBO_CONTENT": str(tmp_path),
         "HUJAMBO_NLU": "none",
+        "HUJAMBO_RASA_URL": "https://rasa.example.org",
+        "HUJAMBO_RASA_TIMEOUT": "0.5",
         "HUJAMBO_HOST": "::1",
         "HUJAMBO_PORT": "9000",
         "HUJAMBO_PROXIES": "10.0.0.7",
