@@ -10,7 +10,7 @@ from bench.texts import TEXTS
 from bot.distress import Reader
 from content.pack import load_pack
 from hujambo.model import local_classifier
-from hujambo.rasa.client import Blocking, checked_url, open_rasa
+from hujambo.rasa.client import UNHURRIED, Blocking, checked_url, open_rasa
 
 _OF_RASA = 20  # one message in so many is put to Rasa too: it takes a thousand times as long
 
@@ -51,7 +51,7 @@ def run(*, messages: int = 20_000) -> Iterator[dict[str, Any]]:
     for what, one, texts in ways:
         yield _figures(what, _microseconds(one, texts, pack.languages))
     if url := os.environ.get("HUJAMBO_RASA_URL"):
-        with Blocking(open_rasa(checked_url(url), classifier)) as rasa:
+        with Blocking(open_rasa(checked_url(url), classifier, patience=UNHURRIED)) as rasa:
             took = _microseconds(Reader(pack, rasa), usual[: max(len(TEXTS), messages // _OF_RASA)], pack.languages)
             missed = sum(rasa.rasa.counts.values()) - rasa.rasa.counts["answered"]
             yield _figures("with Rasa over HTTP, as people write", took) | {"not_answered": missed}

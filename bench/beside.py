@@ -17,7 +17,7 @@ from bot.evaluation import Pair, report
 from content.pack import load_pack
 from content.schema import Level, Pack
 from hujambo.model import local_classifier
-from hujambo.rasa.client import Blocking, checked_url, open_rasa
+from hujambo.rasa.client import UNHURRIED, Blocking, checked_url, open_rasa
 
 SPLIT = Path(__file__).parents[1] / "tests" / "splits" / "development"
 _COLUMNS = {  # of the table → of the report
@@ -72,7 +72,7 @@ def main() -> int:
     lines = [json.loads(line) for line in texts.splitlines() if line]
     pack, local = load_pack(), local_classifier()
     print("            " + "".join(f"{name:>18}" for name in _COLUMNS))
-    with Blocking(open_rasa(checked_url(url), local)) as rasa:
+    with Blocking(open_rasa(checked_url(url), local, patience=UNHURRIED)) as rasa:
         for name, classifier in (("local", Timed(local)), ("rasa", Timed(rasa))):
             for row in table(name, read(pack, classifier, lines)):
                 print(row)

@@ -21,7 +21,7 @@ from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
 from hujambo.logs import set_up_logs
 from hujambo.model import local_classifier
-from hujambo.rasa.client import DEFAULT_URL, Blocking, checked_url, open_rasa
+from hujambo.rasa.client import DEFAULT_URL, UNHURRIED, Blocking, checked_url, open_rasa
 from store.database import utc_now
 
 _KINDS = ("choice", "number", "scale", "yesno", "date", "phone")
@@ -82,7 +82,7 @@ def _reading(nlu: str) -> Iterator[tuple[Pack, Reader, Callable[[], int]]]:
         url = checked_url(os.environ.get("HUJAMBO_RASA_URL") or DEFAULT_URL)
     except ValueError as error:
         raise RefusedError(f"HUJAMBO_RASA_URL: {error}") from None
-    rasa = open_rasa(url, _local(), Path(own) if own else None)
+    rasa = open_rasa(url, _local(), Path(own) if own else None, patience=UNHURRIED)
 
     def instead() -> int:
         return sum(rasa.counts.values()) - rasa.counts["answered"]

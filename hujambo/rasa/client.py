@@ -31,10 +31,13 @@ Fault = Literal["timeout", "unreachable", "status", "nonsense"]
 Judge = Callable[[str], Opinion]
 DEFAULT_URL = "http://127.0.0.1:5005"  # where `make rasa` serves it
 PATIENCE = 2.0  # seconds; a gateway waits longer than that for its 200
+UNHURRIED = 10.0  # seconds; of commands, where nobody waits for a 200
 AT_ONCE = 8  # requests on their way together: Rasa answers one after the other
 MOST_WAITING = 100  # requests, about a second of Rasa's work: who comes later is read here at once
 RETRY = 5.0  # seconds that a Rasa which failed is left alone
 _MOST_BYTES = 100_000  # of an answer
+# Seconds until we close a connection that is not used: Rasa does it after five, and what is sent just then is lost.
+_IDLE = 2.0
 _GREETING = "good morning"  # what is asked to see whether Rasa can answer
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SAID: Mapping[Fault, str] = {
@@ -155,8 +158,11 @@ class Rasa:
 
     async def _parse(self, text: str) -> Any:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=self._patience)
-            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=AT_ONCE, keepalive_timeout=_IDLE),
+                timeout=aiohttp.ClientTimeout(total=self._patience),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         async with (
             self._gate,
             self._session.post(self._address, json={"text": text}, allow_redirects=False) as answer,

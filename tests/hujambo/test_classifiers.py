@@ -12,7 +12,7 @@ from bot.distress import Classifier
 from content.schema import ROUTES, Level
 from content.training import load_intents
 from hujambo.model import local_classifier
-from hujambo.rasa.client import Blocking, checked_url, open_rasa
+from hujambo.rasa.client import UNHURRIED, Blocking, checked_url, open_rasa
 
 # Plain cries and plain chat, one of each kind a language; nothing of the splits.
 GRAVE = [
@@ -55,7 +55,7 @@ def rasa(local: Classifier) -> Iterator[Classifier]:
     url = os.environ.get("HUJAMBO_RASA_URL")
     if url is None:
         pytest.skip("no Rasa is served: make test-rasa")
-    with Blocking(open_rasa(checked_url(url), local, patience=10)) as asked:
+    with Blocking(open_rasa(checked_url(url), local, patience=UNHURRIED)) as asked:
         yield asked
     # An opinion of the local classifier would prove nothing about Rasa.
     assert {name: number for name, number in asked.rasa.counts.items() if number} == {
