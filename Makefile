@@ -1,13 +1,16 @@
 # Two commands on a fresh machine with Python 3.11+ and make: `make demo` and `make test`. Both work in .venv/.
+# Rasa, the other classifier, needs a Python 3.10 and an environment of its own, .venv-rasa/: `make rasa`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-COMPILE := $(BIN)/uv pip compile pyproject.toml --extra build --universal --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q
+RASA := .venv-rasa
+PIN := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links -q
+COMPILE := $(PIN) pyproject.toml --extra build
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench words lock browser clean
+.PHONY: help demo test test-slow rasa test-rasa lint bench words lock browser clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,10 +19,16 @@ demo: $(VENV)/.runtime $(VENV)/.model ## Build a synthetic programme and serve i
 	$(BIN)/hujambo demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.model browser ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k words")
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not rasa" $(ARGS)
 
 test-slow: $(VENV)/.dev $(VENV)/.model ## Run the long ones: kill -9 under load, two processes on one database
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+rasa: $(RASA)/.ready ## Train Rasa on the content and serve it on 127.0.0.1:5005 for HUJAMBO_NLU=rasa (ARGS="--port 5006")
+	$(BIN)/python -m hujambo.rasa $(ARGS)
+
+test-rasa: $(RASA)/.ready $(VENV)/.dev $(VENV)/.model ## Train and serve a real Rasa, test it, and compare it with the local classifier
+	$(BIN)/python -m hujambo.rasa --while sh -c '$(BIN)/python -m pytest -m rasa $(ARGS) && $(BIN)/python -m bench.beside'
 
 lint: $(VENV)/.dev ## Check style, format and types
 	$(BIN)/ruff check .
@@ -39,9 +48,10 @@ lock: $(VENV)/.dev ## Write the lock files anew, every package with its hashes
 	$(PIP) uv
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev --constraint requirements.lock -o requirements-dev.lock
+	$(PIN) --python-version 3.10 requirements-rasa.in -o requirements-rasa.lock
 
-clean: ## Remove .venv and what the demo wrote
-	rm -rf $(VENV) var
+clean: ## Remove .venv, .venv-rasa and what the demo wrote
+	rm -rf $(VENV) $(RASA) var
 
 # One line says what is missing; a half-made environment is not left behind for the next `make` to trust.
 $(BIN)/python:
@@ -69,6 +79,12 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/.model: $(wildcard content/builtin/*/nlu.yaml content/builtin/*/concepts.yaml) content/builtin/intents.yaml \
 		bot/features.py bot/text.py hujambo/model.py | $(VENV)/.runtime
 	@echo "teaching the classifier"; $(BIN)/python -m hujambo.model
+	@touch $@
+
+$(RASA)/.ready: requirements-rasa.lock hujambo/rasa/interpreter.py | $(VENV)/.runtime
+	@python=$$(PYTHON310="$(PYTHON310)" $(BIN)/python -m hujambo.rasa.interpreter) || exit 1; rm -rf $(RASA); \
+		echo "installing Rasa with $$python"; "$$python" -m venv $(RASA) || { rm -rf $(RASA); exit 1; }
+	$(RASA)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-rasa.lock
 	@touch $@
 
 browser:

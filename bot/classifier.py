@@ -64,11 +64,11 @@ class LocalClassifier:
     def classify(self, text: str, language: str) -> Opinion:
         """The gravest opinion over all stretches of the message. `language` chooses the limits."""
         chances = self.chances(text)
-        return _NONE if chances is None else self._judge(chances, language)
+        return _NONE if chances is None else judge(chances, self.limits, language)
 
     def chances(self, text: str) -> Array | None:
         """For each stretch the heads' probabilities and the routes' scores; None for less than two words."""
-        clauses = _clauses(text)
+        clauses = clauses_of(text)
         if not clauses:
             return None
         sums, sizes = [], []
@@ -83,26 +83,6 @@ class LocalClassifier:
         heads = len(HEADS)
         scores[:, :heads] = 1 / (1 + np.exp(-(scores[:, :heads] * self.model.slope + self.model.offset)))
         return scores
-
-    def _judge(self, chances: Array, language: str) -> Opinion:
-        limits = self.limits.get(language) or self.limits["*"]
-        practical, elevated, high = (float(chances[:, head].max()) for head in range(len(HEADS) - 1))
-        if high >= limits.high:
-            return self._danger(chances[chances[:, 2] >= limits.high], limits.imminent)
-        if elevated >= limits.elevated:
-            return Opinion(Level.ELEVATED, "distress", elevated)
-        if practical >= limits.practical:
-            return Opinion(Level.PRACTICAL, "practical", practical)
-        return _NONE
-
-    def _danger(self, stretches: Array, imminent: float) -> Opinion:
-        """Imminent if any dangerous stretch is; else the route of the surest."""
-        for stretch in stretches:
-            route = _likeliest(stretch, _DANGERS)
-            if stretch[3] >= imminent and route in _URGENT:
-                return Opinion(Level.IMMINENT, route, float(stretch[2]))
-        surest = stretches[stretches[:, 2].argmax()]
-        return Opinion(Level.HIGH, _likeliest(surest, _DANGERS), float(surest[2]))
 
     # --- adding up
 
@@ -144,6 +124,32 @@ class LocalClassifier:
         return weights, importance**2
 
 
+def judge(chances: Array, limits: Mapping[str, Limits], language: str, by: str = "local") -> Opinion:
+    """The gravest opinion over all stretches. `chances`: one row for each, with COLUMNS; `language` chooses the limits.
+
+    A stretch more never makes it less: whatever the other stretches are, each is held against the limits by itself.
+    """
+    least = limits.get(language) or limits["*"]
+    practical, elevated, high = (float(chances[:, head].max()) for head in range(len(HEADS) - 1))
+    if high >= least.high:
+        return _danger(chances[chances[:, 2] >= least.high], least.imminent, by)
+    if elevated >= least.elevated:
+        return Opinion(Level.ELEVATED, "distress", elevated, by)
+    if practical >= least.practical:
+        return Opinion(Level.PRACTICAL, "practical", practical, by)
+    return Opinion(Level.NONE, "none", 0.0, by)
+
+
+def _danger(stretches: Array, imminent: float, by: str) -> Opinion:
+    """Imminent if any dangerous stretch is; else the route of the surest."""
+    for stretch in stretches:
+        route = _likeliest(stretch, _DANGERS)
+        if stretch[3] >= imminent and route in _URGENT:
+            return Opinion(Level.IMMINENT, route, float(stretch[2]), by)
+    surest = stretches[stretches[:, 2].argmax()]
+    return Opinion(Level.HIGH, _likeliest(surest, _DANGERS), float(surest[2]), by)
+
+
 def _likeliest(stretch: Array, among: frozenset[str]) -> Route:
     found = max(
         (column for column in range(len(HEADS), len(COLUMNS)) if COLUMNS[column] in among),
@@ -152,7 +158,8 @@ def _likeliest(stretch: Array, among: frozenset[str]) -> Route:
     return _ROUTES[found - len(HEADS)]
 
 
-def _clauses(text: str) -> list[list[str]]:
+def clauses_of(text: str) -> list[list[str]]:
+    """The words of a message, clause by clause; no more than MOST_WORDS of them."""
     clauses: list[list[str]] = [[]]
     for word in marked(text)[:MOST_WORDS]:
         if word != END:

@@ -119,7 +119,18 @@ class Reader:
 
 def _with_opinion(read: Assessment, opinion: Opinion | None) -> Assessment:
     """The graver of the two; both say why. Between equals the lists name the route: their words can be pointed at."""
-    if opinion is None or opinion.level is Level.NONE or opinion.level < read.level:
+    if opinion is None:
+        return read
+    raised = _raised(read, opinion)
+    if not opinion.instead_of:
+        return raised
+    # Staff must be able to see which messages were read without the classifier that the programme chose.
+    fallback = Reason("fallback", f"{opinion.instead_of}: no answer; read by: {opinion.by}")
+    return replace(raised, reasons=(*raised.reasons[: MAX_REASONS - 1], fallback))
+
+
+def _raised(read: Assessment, opinion: Opinion) -> Assessment:
+    if opinion.level is Level.NONE or opinion.level < read.level:
         return read
     data: dict[str, str | float] = {
         "by": opinion.by,

@@ -45,6 +45,7 @@ class Opinion:
     route: Route
     sureness: float
     by: str = "local"  # which classifier
+    instead_of: str = ""  # the classifier that was to be asked and gave no answer
 
 
 @dataclass(frozen=True, slots=True)

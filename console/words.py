@@ -90,6 +90,7 @@ AGES: Mapping[str, str] = {"adult": "Adult", "minor": "Under 18", "child": "Unde
 REASONS: Mapping[str, str] = {
     "list": "The message uses words from the danger list",
     "classifier": "It resembles the example sentences of this kind",
+    "fallback": "The chosen classifier gave no answer; the one in this service read instead",
     "signal": "The message uses words from the danger list",
     "means": "A means is named beside it",
     "answer": "An answer in the check-in is a danger sign",

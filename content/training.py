@@ -2,7 +2,8 @@
 
 `LANG/nlu.yaml` holds sentences by intent, as `rasa train nlu` reads them; `LANG/concepts.yaml` holds words by meaning.
 `intents.yaml` says what each intent means: how soon a human must act (level), and about what (route); `limits.yaml` how
-sure a classifier must be. A programme's own files of these names add to the built-in ones.
+sure a classifier must be (`limits` the local one, `rasa` Rasa). A programme's own files of these names add to the
+built-in ones.
 """
 
 import hashlib
@@ -18,6 +19,9 @@ from content.source import Desk, Entry, Fault
 BUILTIN = Path(__file__).parent / "builtin"
 FILES = ("nlu.yaml", "concepts.yaml")  # in each language's folder
 FORMAT = "3.1"  # of Rasa's training files
+# The sections of `limits.yaml`: each classifier is sure in its own way.
+LOCAL, RASA = "limits", "rasa"
+LIMITS = (LOCAL, RASA)
 # Sentences of languages that we do not read: they teach what is none of ours.
 OTHER = "other"
 
@@ -89,11 +93,8 @@ def read_training(path: Path | None = None) -> tuple[Training, list[Fault]]:
 @lru_cache(maxsize=1)
 def _read(path: Path | None, digest: str) -> tuple[Training, list[Fault]]:
     desk, draft = Desk(), _Draft()
-    layers = [BUILTIN, *([path] if path is not None and path.is_dir() else [])]
-    for layer in layers:
-        intents = _opened(desk, layer, "intents.yaml")
-        if intents is not None:
-            _read_intents(desk, intents, draft)
+    layers = _layers(path)
+    _read_all_intents(desk, layers, draft)
     for layer in layers:
         for language in (*LANGUAGES, OTHER):
             sentences = _opened(desk, layer, f"{language}/nlu.yaml")
@@ -102,18 +103,32 @@ def _read(path: Path | None, digest: str) -> tuple[Training, list[Fault]]:
             concepts = _opened(desk, layer, f"{language}/concepts.yaml")
             if concepts is not None:
                 _read_concepts(desk, concepts, draft.concepts.setdefault(language, {}))
-    _read_limits(desk, layers)
+    for section in LIMITS:
+        _read_limits(desk, layers, section)
     training = Training(draft.intents, tuple(draft.sentences.values()), draft.concepts, digest)
     return training, desk.faults
 
 
-def load_limits(path: Path | None = None) -> dict[str, Limits]:
-    """The limits by language; "*" is always among them. Raises TrainingError."""
+def load_limits(path: Path | None = None, section: str = LOCAL) -> dict[str, Limits]:
+    """The limits of a classifier by language; "*" is always among them. Raises TrainingError."""
     desk = Desk()
-    limits = _read_limits(desk, [BUILTIN, *([path] if path is not None and path.is_dir() else [])])
+    limits = _read_limits(desk, _layers(path), section)
     if desk.faults:
         raise TrainingError(desk.faults)
     return limits
+
+
+def load_intents(path: Path | None = None) -> Mapping[str, Intent]:
+    """What each intent means, without reading the sentences. Raises TrainingError."""
+    desk, draft = Desk(), _Draft()
+    _read_all_intents(desk, _layers(path), draft)
+    if desk.faults:
+        raise TrainingError(desk.faults)
+    return draft.intents
+
+
+def _layers(path: Path | None) -> list[Path]:
+    return [BUILTIN, *([path] if path is not None and path.is_dir() else [])]
 
 
 def digest_of(path: Path | None = None) -> str:
@@ -135,6 +150,13 @@ def _opened(desk: Desk, layer: Path, relative: str) -> Entry | None:
     return desk.open(file, name) if file.is_file() else None
 
 
+def _read_all_intents(desk: Desk, layers: list[Path], draft: _Draft) -> None:
+    for layer in layers:
+        intents = _opened(desk, layer, "intents.yaml")
+        if intents is not None:
+            _read_intents(desk, intents, draft)
+
+
 def _read_intents(desk: Desk, entry: Entry, draft: _Draft) -> None:
     keys = desk.mapping(entry, ("intents",))
     levels = tuple(level.word for level in Level)
@@ -147,17 +169,17 @@ def _read_intents(desk: Desk, entry: Entry, draft: _Draft) -> None:
         draft.intents[name] = Intent(name, level, route)
 
 
-def _read_limits(desk: Desk, layers: list[Path]) -> dict[str, Limits]:
+def _read_limits(desk: Desk, layers: list[Path], section: str) -> dict[str, Limits]:
     limits: dict[str, Limits] = {}
     names = ("practical", "elevated", "high", "imminent")
     for layer in layers:
         entry = _opened(desk, layer, "limits.yaml")
-        keys = desk.mapping(entry, ("limits",)) if entry is not None else {}
-        for language, item in desk.mapping(keys["limits"]).items() if "limits" in keys else ():
+        keys = desk.mapping(entry, LIMITS) if entry is not None else {}
+        for language, item in desk.mapping(keys[section]).items() if section in keys else ():
             parts = desk.mapping(item, names, required=names)
             found = [desk.number(parts.get(name), 0.5) or 0.0 for name in names]
             if not all(0 < value < 1 for value in found):
-                desk.fault(item.place, f"limits of {language!r}: each is between 0 and 1")
+                desk.fault(item.place, f"{section} of {language!r}: each is between 0 and 1")
             limits[language] = Limits(*found)
     return limits
 

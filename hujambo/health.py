@@ -17,6 +17,7 @@ from store import tables as t
 from store.database import Clock, Database
 
 Broken = Callable[[], list[str]]
+Degraded = Callable[[], list[str]]
 Counts = Mapping[str, Mapping[str, int]]
 
 log = structlog.get_logger()
@@ -82,17 +83,18 @@ async def measure(database: Database, now: datetime) -> Waiting:
 class Health:
     """The three pages."""
 
-    def __init__(self, database: Database, clock: Clock, broken: Broken, counts: Counts) -> None:
+    def __init__(self, database: Database, clock: Clock, broken: Broken, counts: Counts, degraded: Degraded) -> None:
         self._database = database
         self._clock = clock
         self._broken = broken
         self._counts = counts
+        self._degraded = degraded
 
     async def alive(self, request: web.Request) -> web.Response:  # noqa: ARG002  aiohttp's signature
         return web.Response(text="alive\n")
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """200 while this process can do its work; 503 with the names of what it cannot do."""
+        """200 while this process can do its work, also where it does it less well; 503 with what it cannot do."""
         try:
             async with asyncio.timeout(_DATABASE_PATIENCE):
                 waiting = await measure(self._database, self._clock())
@@ -100,9 +102,10 @@ class Health:
             log.warning("not ready: the database does not answer", error=type(error).__name__)
             return web.json_response({"ready": False, "faults": ["database"]}, status=503)
         faults = waiting.faults() + self._broken()
-        return web.json_response(
-            {"ready": not faults, "faults": faults, "late_seconds": waiting.late}, status=503 if faults else 200
-        )
+        found = {
+            "ready": not faults, "faults": faults, "degraded": self._degraded(), "late_seconds": waiting.late,
+        }  # fmt: skip
+        return web.json_response(found, status=503 if faults else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
         waiting = await measure(self._database, self._clock())
@@ -139,9 +142,12 @@ class _Figures(Collector):
             yield counter
 
 
-def add_health(app: web.Application, database: Database, clock: Clock, broken: Broken, counts: Counts) -> None:
-    """`broken` names the channels that cannot be opened; `counts` are this process's counters by the room's name."""
-    health = Health(database, clock, broken, counts)
+def add_health(
+    app: web.Application, database: Database, clock: Clock, broken: Broken, counts: Counts, degraded: Degraded
+) -> None:
+    """`broken` names the channels that cannot be opened; `counts` are this process's counters by the room's name;
+    `degraded` says what is done less well than was asked for, while the work is done."""
+    health = Health(database, clock, broken, counts, degraded)
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", health.metrics)

@@ -32,6 +32,7 @@ from content.pack import PackError, load_pack
 from content.schema import Pack
 from hujambo.health import add_health
 from hujambo.model import local_classifier
+from hujambo.rasa.client import open_rasa
 from hujambo.settings import SettingError, Settings
 from scheduler.campaigns import plan_due
 from scheduler.inbox import Inbox
@@ -128,8 +129,17 @@ class Service:
         self.owner = f"{socket.gethostname()[:20]}/{os.getpid()}/{database.ids.worker}"
         self.wall = DatabaseWall(database, clock) if with_wall else None
         self.channels = Channels(database, settings.public_url, self.wall)
-        self.reader = Reader(pack, local_classifier(settings.content) if settings.nlu == "local" else None)
-        self.inbox = Inbox(database, pack, self.reader, clock, base_url=settings.public_url)
+        local = local_classifier(settings.content) if settings.nlu != "none" else None
+        self.reader = Reader(pack, local)
+        self.rasa = (
+            open_rasa(settings.rasa_url, local, settings.content, patience=settings.rasa_timeout)
+            if local is not None and settings.nlu == "rasa"
+            else None
+        )
+        self.inbox = Inbox(
+            database, pack, self.reader, clock,
+            base_url=settings.public_url, ask=self.rasa.ask if self.rasa is not None else None,
+        )  # fmt: skip
         self.outbox = Outbox(database, pack, lambda: self.channels.open, clock, self.owner, **(sending or {}))
         self.ticks = Ticks(database, self._steps(), clock, self.owner)
         self.app = self._make_app()
@@ -153,6 +163,8 @@ class Service:
                 Step("drills", self._run_drills, every=20 * second, topics=("drills", "alerts"), alone=True),
                 Step("staff texts", self._work_texts, every=5 * second, topics=("staff",)),
             ]
+        if self.rasa is not None and "web" in self.roles:
+            steps.append(Step("rasa", self.rasa.look, every=5 * second))
         if self.database.kind == "sqlite":
             steps.append(Step("checkpoint", self._checkpoint, every=second))
         return steps
@@ -191,7 +203,9 @@ class Service:
     def _make_app(self) -> web.Application:
         app = web.Application()
         counts = {"inbox": self.inbox.counts, "outbox": self.outbox.counters}
-        add_health(app, self.database, self.clock, self.channels.broken, counts)
+        if self.rasa is not None:
+            counts["rasa"] = self.rasa.counts
+        add_health(app, self.database, self.clock, self.channels.broken, counts, self._degraded)
         if "web" in self.roles:
             add_routes(
                 app, self.channels.resolve, self.inbox.accept, self.outbox.receive,
@@ -206,6 +220,9 @@ class Service:
             app.add_subapp("/console", console)
             app.router.add_get("/", _to_console)
         return app
+
+    def _degraded(self) -> list[str]:
+        return self.rasa.degraded() if self.rasa is not None else []
 
     async def start(self) -> None:
         await self.database.start_listening()
@@ -240,6 +257,8 @@ class Service:
         if self.wall is not None:
             await self.wall.close()
         await self.inbox.close()
+        if self.rasa is not None:
+            await self.rasa.close()
         await self.channels.close()
         await self.database.close()
 

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from console.proxies import Network, read_proxies
+from hujambo.rasa.client import DEFAULT_URL, PATIENCE, checked_url
 from store.database import DatabaseSettingError, async_url
 from store.secrets import KeyRing, KeyRingError
 
@@ -36,8 +37,12 @@ class Settings(BaseSettings):
     content: Path | None = Field(
         default=None, description="The programme's own content pack, laid over the built-in one"
     )
-    nlu: Literal["local", "none"] = Field(
-        default="local", description="Classifier beside the word lists: local, trained at first start, or none"
+    nlu: Literal["local", "rasa", "none"] = Field(
+        default="local", description="Classifier beside the word lists: local, trained at first start, rasa, or none"
+    )
+    rasa_url: str = Field(default=DEFAULT_URL, description="With HUJAMBO_NLU=rasa: where Rasa is asked")
+    rasa_timeout: float = Field(
+        default=PATIENCE, gt=0, le=10, description="Seconds within which Rasa must answer, else the local one reads"
     )
     host: str = Field(default="127.0.0.1", description="The address to listen on; a proxy stands before it")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on")
@@ -77,6 +82,11 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("must begin with https: messages and log-ins pass over it")
         return value.rstrip("/")
+
+    @field_validator("rasa_url")
+    @classmethod
+    def _is_near_or_sealed(cls, value: str) -> str:
+        return checked_url(value)
 
     @field_validator("content")
     @classmethod
@@ -154,5 +164,5 @@ def _sentence(place: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind == "missing":
         return f"{name}: is missing"
     if name == variable("nlu"):
-        return f"{name}: it is 'local' (a classifier in this process) or 'none' (word lists alone)"
+        return f"{name}: it is 'local' (in this process), 'rasa' (a server of its own) or 'none' (word lists alone)"
     return f"{name}: {message.removeprefix('Value error, ')}"

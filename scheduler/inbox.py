@@ -4,11 +4,13 @@ A message whose turn raises is stored all the same, set aside with its reason, r
 nothing waits behind it. Duplicates are recognised by the gateway's own id, never by their content.
 """
 
+import asyncio
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 import structlog
@@ -37,6 +39,12 @@ _KNOWN = sa.select(t.inbox.c.provider_id).where(
 )
 
 
+# A classifier outside this process. It is asked with the text before the transaction opens; what it makes of it is said
+# within, where the writer's language is known. It never raises: whatever happens to it, there is an opinion.
+Judge = Callable[[str], fx.Opinion]
+Ask = Callable[[str], Awaitable[Judge]]
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A verified message on its way in."""
@@ -45,6 +53,10 @@ class Arrival:
     message: IncomingMessage
     received_at: datetime
     address_index: bytes
+    judge: Judge | None = None
+
+    def opinion(self, language: str) -> fx.Opinion | None:
+        return self.judge(language) if self.judge is not None else None
 
 
 class Inbox:
@@ -59,12 +71,15 @@ class Inbox:
         *,
         base_url: str = "",
         most: int = 100,
+        ask: Ask | None = None,
     ) -> None:
         self._database = database
         self._pack = pack
         self._reader = reader
         self._clock = clock
         self._base_url = base_url
+        self._ask = ask
+        self._in_turn: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._group: GroupWriter[Arrival, bool] = GroupWriter(
             self._handle, most=most, gather=_GATHER, is_shared_fault=is_unreachable
         )
@@ -75,9 +90,15 @@ class Inbox:
     async def accept(self, channel_id: int, message: IncomingMessage, received_at: datetime | None = None) -> bool:
         """Store and answer one message. False: it was here before. Raises what the database raises when it is away."""
         arrival = Arrival(channel_id, message, received_at or self._clock(), self._database.keys.index(message.sender))
-        is_new = await self._group.submit(arrival)
+        is_new = await (self._group.submit(arrival) if self._ask is None else self._submit_asked(arrival, self._ask))
         self.counts["accepted" if is_new else "duplicate"] += 1
         return is_new
+
+    async def _submit_asked(self, arrival: Arrival, ask: Ask) -> bool:
+        """One person's messages are asked about and written in order, one at a time; other people's do not wait."""
+        turn = self._in_turn.setdefault(arrival.address_index, asyncio.Lock())
+        async with turn:
+            return await self._group.submit(replace(arrival, judge=await ask(arrival.message.text)))
 
     async def close(self) -> None:
         await self._group.close()
@@ -216,8 +237,9 @@ class Inbox:
         # The answer goes back the way the message came.
         subject.channel_id = arrival.channel_id
         if fault is None:
-            inbound = fx.Inbound(message.id, message.text, message.media, message.received_at)
             try:
+                opinion = arrival.opinion(subject.person.language)
+                inbound = fx.Inbound(message.id, message.text, message.media, message.received_at, opinion)
                 turn = take_turn(
                     inbound, subject.person, subject.progress, subject.memory, self._pack, self._reader, now
                 )
@@ -227,14 +249,18 @@ class Inbox:
                 self.counts["danger"] += turn.assessment.is_danger
                 changes.add(subject, turn.effects, message, turn.memory, level=turn.assessment.level)
                 return
-        self._set_aside(changes, subject, message, fault)
+        self._set_aside(changes, subject, message, fault, arrival)
 
-    def _set_aside(self, changes: Changes, subject: Subject, message: Message, fault: Exception) -> None:
+    def _set_aside(
+        self, changes: Changes, subject: Subject, message: Message, fault: Exception, arrival: Arrival
+    ) -> None:
         reason = f"{type(fault).__name__} at {_where(fault)}"  # never str(fault): it may quote the message
         self.counts["set_aside"] += 1
         log.error("message set aside", message_id=message.id, reason=reason)
         try:
-            assessment = self._reader.assess(message.text, subject.person.language, subject.person.languages)
+            person = subject.person
+            opinion = arrival.opinion(person.language)
+            assessment = self._reader.assess(message.text, person.language, person.languages, opinion)
         except Exception:  # noqa: BLE001  the reader may be what failed; a human reads instead
             assessment = fx.Assessment(Level.ELEVATED, "distress", (fx.Reason("set_aside"),))
         effects: list[fx.Effect] = [fx.RaiseTask("set_aside", due_hours=1, once_per="message")]

@@ -251,6 +251,13 @@ def test_the_lock_files_pin_every_package_with_hashes_and_agree() -> None:
     assert {name: v for name, v in runtime.items() if developer.get(name) != v} == {}
 
 
+def test_rasas_own_lock_file_pins_every_package_with_hashes() -> None:
+    pinned = {f"{name}=={version}" for name, version in _pins("requirements-rasa.lock").items()}
+    wanted = set((ROOT / "requirements-rasa.in").read_text(encoding="utf-8").split())
+    assert wanted
+    assert wanted - pinned == set()
+
+
 def test_no_file_names_a_package_registry_or_a_path_of_somebodys_machine() -> None:
     hosts = [r"pypi\.org", r"pythonhosted\.", r"registry\.npmjs", r"--(extra-)?index-url [^\"' $]", r"--trusted-host"]
     machine = r"(?<![\w.~*])/(?:work|root|home|Users)/\w"

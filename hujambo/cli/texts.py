@@ -5,10 +5,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.answers import read_answer
+from bot.classifier import LocalClassifier
 from bot.distress import Reader
 from bot.evaluation import Pair, confusion, report, worst
 from channels.segments import count
@@ -17,7 +20,9 @@ from content.pack import load_pack
 from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
 from hujambo.cli.judged import add_proposals, evaluate_judged
+from hujambo.logs import set_up_logs
 from hujambo.model import local_classifier
+from hujambo.rasa.client import DEFAULT_URL, UNHURRIED, Blocking, checked_url, open_rasa
 from store.database import utc_now
 
 _KINDS = ("choice", "number", "scale", "yesno", "date", "phone")
@@ -61,12 +66,42 @@ def own_pack() -> Pack:
 
 
 def own_reader(nlu: str) -> tuple[Pack, Reader]:
-    """The pack of the settings and how it reads: `nlu` is local, rasa or none."""
-    if nlu == "rasa":
-        raise RefusedError("--nlu: this version has no Rasa yet; it is 'local' or 'none'")
-    own = os.environ.get("HUJAMBO_CONTENT")
+    """The pack of the settings and how it reads in this process: `nlu` is local or none."""
     pack = own_pack()
-    return pack, Reader(pack, local_classifier(Path(own) if own else None) if nlu == "local" else None)
+    return pack, Reader(pack, _local() if nlu == "local" else None)
+
+
+def _local() -> LocalClassifier:
+    own = os.environ.get("HUJAMBO_CONTENT")
+    return local_classifier(Path(own) if own else None)
+
+
+@contextmanager
+def _reading(nlu: str) -> Iterator[tuple[Pack, Reader, Callable[[], int]]]:
+    """The pack, how it reads, and what says how often the local classifier had to read instead of Rasa.
+
+    `nlu`: local, rasa or none. One line on stderr says that Rasa did not answer, and why.
+    """
+    if nlu != "rasa":
+        yield *own_reader(nlu), lambda: 0
+        return
+    set_up_logs("warning")  # an outage is logged, and stdout is for the answers
+    own = os.environ.get("HUJAMBO_CONTENT")
+    try:
+        url = checked_url(os.environ.get("HUJAMBO_RASA_URL") or DEFAULT_URL)
+    except ValueError as error:
+        raise RefusedError(f"HUJAMBO_RASA_URL: {error}") from None
+    rasa = open_rasa(url, _local(), Path(own) if own else None, patience=UNHURRIED)
+
+    def instead() -> int:
+        return sum(rasa.counts.values()) - rasa.counts["answered"]
+
+    with Blocking(rasa) as asked:
+        pack = own_pack()
+        yield pack, Reader(pack, asked), instead
+        if instead():
+            why = rasa.degraded() or ["Rasa did not answer every time: the local classifier read instead"]
+            print(f"hujambo: {instead()} messages: {why[0]} ({url})", file=sys.stderr)
 
 
 def words_of(pack: Pack, language: str) -> Words:
@@ -99,19 +134,19 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _assess(args: argparse.Namespace) -> int:
-    pack, reader = own_reader(args.nlu)
+    with _reading(args.nlu) as (pack, reader, _):
+        return _each_line(partial(_assessed, pack, reader), names_every=True)
 
-    def assess(line: Mapping[str, Any]) -> dict[str, Any]:
-        language = str(line.get("lang") or "")
-        found = reader.assess(line["text"], language, pack.languages)
-        return {
-            "level": found.level.word,
-            "route": found.route,
-            "lang": found.language or language or None,
-            "reasons": [reason.to_json() for reason in found.reasons],
-        }
 
-    return _each_line(assess, names_every=True)
+def _assessed(pack: Pack, reader: Reader, line: Mapping[str, Any]) -> dict[str, Any]:
+    language = str(line.get("lang") or "")
+    found = reader.assess(line["text"], language, pack.languages)
+    return {
+        "level": found.level.word,
+        "route": found.route,
+        "lang": found.language or language or None,
+        "reasons": [reason.to_json() for reason in found.reasons],
+    }
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -119,8 +154,10 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise RefusedError("evaluate: either a file, or --judged")
     if args.file is None:
         return evaluate_judged(args.days, is_json=args.json)
-    pack, reader = own_reader(args.nlu)
-    pairs, faults = _labelled(args.file, pack, reader)
+    with _reading(args.nlu) as (pack, reader, instead):
+        pairs, faults = _labelled(args.file, pack, reader)
+        if missed := instead():
+            faults.append(f"{missed} messages were read by the local classifier: these are not Rasa's figures")
     lines = list(report(pairs))
     if args.json:
         table = [{"meant": one.word, "read": two.word, "count": n} for (one, two), n in confusion(pairs).items()]

@@ -153,7 +153,6 @@ def test_a_site_without_anybody_on_call_stands_in_the_list(run: Run) -> None:
         (["campaign", "create", "c", "--name", "C", "--kind", "after_anchor", "--days", "x"], "--days"),
         (["export", "alerts", "--format", "fhir", "--out", "x.json"], "not available yet"),
         (["people", "import", "nowhere.csv"], "nowhere.csv"),
-        (["assess", "--nlu", "rasa"], "no Rasa yet"),
         (["read-answer", "--type", "choice"], "--options"),
         (["read-answer", "--type", "number", "--lang", "xx"], "no language 'xx'"),
         (["talk", "--checkin", "none"], "no check-in 'none'"),

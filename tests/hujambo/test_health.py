@@ -92,7 +92,10 @@ async def _session(database: Database, *, late: timedelta) -> None:
 
 async def test_a_service_with_nothing_to_do_is_alive_and_ready(idle: Service, visit: Visit) -> None:
     assert await _ask(visit, idle, "/healthz") == (200, "alive\n")
-    assert await _ask(visit, idle, "/readyz") == (200, {"ready": True, "faults": [], "late_seconds": ON_TIME})
+    assert await _ask(visit, idle, "/readyz") == (
+        200,
+        {"ready": True, "faults": [], "degraded": [], "late_seconds": ON_TIME},
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ async def test_a_message_that_should_have_left_long_ago_makes_it_unready(
     measured = ON_TIME | {"oldest_message": seconds}
     if purpose != "reply":
         measured |= {"oldest_urgent_message": seconds}
-    expected = {"ready": not faults, "faults": faults, "late_seconds": measured}
+    expected = {"ready": not faults, "faults": faults, "degraded": [], "late_seconds": measured}
     assert await _ask(visit, idle, "/readyz") == (503 if faults else 200, expected)
 
 
