@@ -116,6 +116,19 @@ def load_limits(path: Path | None = None) -> dict[str, Limits]:
     return limits
 
 
+def load_foreign(path: Path | None = None) -> list[str]:
+    """Sentences of languages that are not ours (`languages.yaml`: language → sentences). Raises TrainingError."""
+    desk = Desk()
+    found: list[str] = []
+    for layer in [BUILTIN, *([path] if path is not None and path.is_dir() else [])]:
+        entry = _opened(desk, layer, "languages.yaml")
+        for item in desk.mapping(entry).values() if entry is not None else ():
+            found += desk.words(item)
+    if desk.faults:
+        raise TrainingError(desk.faults)
+    return found
+
+
 def digest_of(path: Path | None = None) -> str:
     """What the training files say, without reading them as YAML: quick enough for every start."""
     digest = hashlib.sha256()

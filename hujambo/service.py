@@ -31,6 +31,7 @@ from content.check import check_pack
 from content.pack import PackError, load_pack
 from content.schema import Pack
 from hujambo.health import add_health
+from hujambo.languages import local_identifier
 from hujambo.model import local_classifier
 from hujambo.settings import SettingError, Settings
 from scheduler.campaigns import plan_due
@@ -128,7 +129,8 @@ class Service:
         self.owner = f"{socket.gethostname()[:20]}/{os.getpid()}/{database.ids.worker}"
         self.wall = DatabaseWall(database, clock) if with_wall else None
         self.channels = Channels(database, settings.public_url, self.wall)
-        self.reader = Reader(pack, local_classifier(settings.content) if settings.nlu == "local" else None)
+        classifier = local_classifier(settings.content) if settings.nlu == "local" else None
+        self.reader = Reader(pack, classifier, local_identifier(settings.content))
         self.inbox = Inbox(database, pack, self.reader, clock, base_url=settings.public_url)
         self.outbox = Outbox(database, pack, lambda: self.channels.open, clock, self.owner, **(sending or {}))
         self.ticks = Ticks(database, self._steps(), clock, self.owner)

@@ -16,6 +16,7 @@ from content.check import check_pack
 from content.pack import load_pack
 from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
+from hujambo.languages import local_identifier
 from hujambo.model import local_classifier
 from store.database import utc_now
 
@@ -57,7 +58,8 @@ def own_reader(nlu: str) -> tuple[Pack, Reader]:
         raise RefusedError("--nlu: this version has no Rasa yet; it is 'local' or 'none'")
     own = os.environ.get("HUJAMBO_CONTENT")
     pack = own_pack()
-    return pack, Reader(pack, local_classifier(Path(own) if own else None) if nlu == "local" else None)
+    content = Path(own) if own else None
+    return pack, Reader(pack, local_classifier(content) if nlu == "local" else None, local_identifier(content))
 
 
 def words_of(pack: Pack, language: str) -> Words:
@@ -94,11 +96,12 @@ def _assess(args: argparse.Namespace) -> int:
 
     def assess(line: Mapping[str, Any]) -> dict[str, Any]:
         language = str(line.get("lang") or "")
-        found = reader.assess(line["text"], language, pack.languages)
+        heard = reader.identify(line["text"], language, pack.languages)
+        found = reader.assess(line["text"], language, pack.languages, spoken=heard)
         return {
             "level": found.level.word,
             "route": found.route,
-            "lang": found.language or language or None,
+            "lang": heard.language or found.language or language or None,
             "reasons": [{"code": reason.code, "detail": reason.detail} for reason in found.reasons],
         }
 
@@ -149,7 +152,8 @@ def _labelled(file: Path, pack: Pack, reader: Reader) -> tuple[list[Pair], list[
             faults.append(f"{file}:{number}: expected a JSON object with text and level (none … imminent)")
             continue
         language = str(given.get("lang") or "")
-        found = reader.assess(text, language, pack.languages)
+        heard = reader.identify(text, language, pack.languages)
+        found = reader.assess(text, language, pack.languages, spoken=heard)
         pairs.append(
             Pair(
                 text, language, meant, found.level,

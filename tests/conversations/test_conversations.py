@@ -24,6 +24,7 @@ from channels.segments import count
 from content.check import find_forbidden
 from content.pack import load_pack
 from content.schema import Pack
+from hujambo.languages import local_identifier
 from tests.conftest import NOW
 
 HERE = Path(__file__).parent
@@ -47,7 +48,7 @@ def pack() -> Pack:
 
 @pytest.fixture(scope="module")
 def reader(pack: Pack) -> Reader:
-    return Reader(pack)
+    return Reader(pack, identifier=local_identifier())
 
 
 @dataclass
