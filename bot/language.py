@@ -22,6 +22,9 @@ OTHER = "other"  # a language, but none that the pack offers
 
 ENOUGH = 3  # words: with fewer the person's own language stands
 CLEAR = 0.9  # probability from which another language than their own is taken for certain
+LIKELY_OTHER = (
+    0.6  # and from which a text is put before a person as none of ours: that is little harm where it is wrong
+)
 FOREIGN = 4  # words: fewer are not called foreign for being unknown
 # Below this a text is none of ours: the share of its words that the language knows, and a fifth of what speaks for the
 # language rather than for a foreign one, a word. Chosen on the development split and on 400 languages never taught.
@@ -133,8 +136,8 @@ class Identifier:
             return Identified(best, chances[best], ("script",), second, is_clear=True)
         if size < ENOUGH and prior in chances:
             return Identified(prior, chances[prior], ("too short to tell",))
-        if best != prior and chances[best] < CLEAR and prior in chances:
-            return Identified(prior, chances[prior], ("no clear margin",), second)
+        if best != prior and chances[best] < (LIKELY_OTHER if best == OTHER else CLEAR) and prior in chances:
+            return Identified(prior, chances[prior], ("no clear margin",), "" if second == prior else second)
         if chances[best] < 0.5:
             return Identified(None, chances[best], ("no clear margin",), second)
         is_clear = size >= ENOUGH and chances[best] >= CLEAR

@@ -123,7 +123,9 @@ LANGUAGE_NAMES = {
 
 
 @pytest.mark.parametrize("asked", LANGUAGE_NAMES)
-def test_a_language_is_asked_for_by_its_own_name_however_spelt_and_whatever_they_are_registered_with(asked: str) -> None:
+def test_a_language_is_asked_for_by_its_own_name_however_spelt_and_whatever_they_are_registered_with(
+    asked: str,
+) -> None:
     for text in LANGUAGE_NAMES[asked].split(" | "):
         for own in PACK.languages:
             command = read_command(text, PACK, own)
@@ -131,7 +133,9 @@ def test_a_language_is_asked_for_by_its_own_name_however_spelt_and_whatever_they
             assert (command.name, command.language) == ("language", asked), (text, own)
 
 
-@pytest.mark.parametrize("text", ["Somalia", "France", "Spain", "Portugal", "francs", "Arab", "English teacher", "I am English"])
+@pytest.mark.parametrize(
+    "text", ["Somalia", "France", "Spain", "Portugal", "francs", "Arab", "English teacher", "I am English"]
+)
 def test_places_money_and_peoples_are_no_languages(text: str) -> None:
     command = read_command(text, PACK, "en")
     assert command is None or command.name != "language"
