@@ -118,15 +118,23 @@ def load_limits(path: Path | None = None) -> dict[str, Limits]:
 
 def load_foreign(path: Path | None = None) -> list[str]:
     """Sentences of languages that are not ours (`languages.yaml`: language → sentences). Raises TrainingError."""
+    sentences, faults = read_foreign(path)
+    if faults:
+        raise TrainingError(faults)
+    return sentences
+
+
+def read_foreign(path: Path | None = None) -> tuple[list[str], list[Fault]]:
+    """The same and what is wrong with them, for `content.check`."""
     desk = Desk()
     found: list[str] = []
     for layer in [BUILTIN, *([path] if path is not None and path.is_dir() else [])]:
         entry = _opened(desk, layer, "languages.yaml")
-        for item in desk.mapping(entry).values() if entry is not None else ():
+        for language, item in desk.mapping(entry).items() if entry is not None else ():
+            if language in LANGUAGES:
+                desk.fault(item.place, f"{language!r} is one of ours: its sentences belong into {language}/nlu.yaml")
             found += desk.words(item)
-    if desk.faults:
-        raise TrainingError(desk.faults)
-    return found
+    return found, desk.faults
 
 
 def digest_of(path: Path | None = None) -> str:
