@@ -77,8 +77,8 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 
 # The classifier learns once from the content's sentences, a minute or two; the service itself would do it at its first start.
 $(VENV)/.model: $(wildcard content/builtin/*/nlu.yaml content/builtin/*/concepts.yaml) content/builtin/intents.yaml \
-		bot/features.py bot/text.py hujambo/model.py | $(VENV)/.runtime
-	@echo "teaching the classifier"; $(BIN)/python -m hujambo.model
+		content/builtin/languages.yaml bot/features.py bot/text.py hujambo/model.py hujambo/languages.py | $(VENV)/.runtime
+	@echo "teaching the classifier, and which language is which"; $(BIN)/python -m hujambo.model && $(BIN)/python -m hujambo.languages
 	@touch $@
 
 $(RASA)/.ready: requirements-rasa.lock hujambo/rasa/interpreter.py | $(VENV)/.runtime

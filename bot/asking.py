@@ -39,7 +39,8 @@ class Asking(Heard):
         """The answer as the session's language reads it, else as another language of the site does."""
         if self.progress is None:
             return None
-        for language in dict.fromkeys((self.progress.language, self.person.language, *self.person.languages)):
+        own = (self.progress.language, self.person.language, self.talk.language)
+        for language in dict.fromkeys((*own, *self.person.languages)):
             words = self.pack.words.get(language)
             if words is None:
                 continue
@@ -114,15 +115,26 @@ class Asking(Heard):
             return
         has_replied = self._act_on(read_scores(checkin, following.scores, self.person.country)) or has_replied
         if not has_replied:
-            self.talk.say(self._thanks(checkin, following), language=following.language)
+            self.talk.say(self._thanks(checkin, following), language=self._tongue(checkin, following))
         self.talk.add(EndSession(following, "done"))
 
     def _next(self, checkin: Checkin, progress: Progress) -> Progress:
         return steps.next_step(checkin, progress, is_private=self.person.phone_kind == "private")
 
     def _ask(self, checkin: Checkin, progress: Progress) -> None:
-        for text, delay in steps.parts(self.pack.text(checkin.id, progress.question, progress.language)):
+        language = self._tongue(checkin, progress)
+        for text, delay in steps.parts(self.pack.text(checkin.id, progress.question, language)):
             self.talk.add(Say(text, steps.question_key(progress), delay=delay))
+
+    def _tongue(self, checkin: Checkin, progress: Progress) -> str:
+        """The session's language, or the one they write in just now if the check-in and this question speak it."""
+        spoken = self.talk.language
+        if spoken in (progress.language, self.person.language) or spoken not in checkin.languages:
+            return progress.language
+        question = checkin.question(progress.question)
+        if question is not None and question.languages and spoken not in question.languages:
+            return progress.language
+        return spoken
 
     def _thanks(self, checkin: Checkin, progress: Progress) -> str:
         """Thanks that know the first answer, where the pack has such a phrase."""
@@ -154,14 +166,15 @@ class Asking(Heard):
         if progress.tries < steps.MOST_REASKS:
             self._reask(checkin, question, progress)
         else:
-            self.talk.say("moved_on", language=progress.language)
+            self.talk.say("moved_on", language=self._tongue(checkin, progress))
             following = self._next(checkin, progress)
             self._go_on(checkin, progress, has_replied=not following.question)
 
     def _reask(self, checkin: Checkin, question: Question, progress: Progress) -> None:
         tried = replace(progress, tries=progress.tries + 1)
-        asked = self.pack.text(checkin.id, question.id, progress.language)
-        self.talk.say(f"reask_{tried.tries}", language=progress.language, help=asked.help)
+        language = self._tongue(checkin, progress)
+        asked = self.pack.text(checkin.id, question.id, language)
+        self.talk.say(f"reask_{tried.tries}", language=language, help=asked.help)
         self.talk.remember("reask")
         self.talk.add(steps.keep(checkin, tried, self.talk.now))
 
@@ -173,9 +186,10 @@ class Asking(Heard):
         if self.read.level > Level.NONE:
             self._acknowledge()
             return
-        asked = self.pack.text(checkin.id, question.id, progress.language)
+        language = self._tongue(checkin, progress)
+        asked = self.pack.text(checkin.id, question.id, language)
         if asked.before:
             self._ask(checkin, progress)
         else:
-            self.talk.say("resume", language=progress.language, question=asked.text)
+            self.talk.say("resume", language=language, question=asked.text)
         self.talk.add(steps.keep(checkin, replace(progress, tries=0), self.talk.now))

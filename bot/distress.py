@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.effects import Assessment, Opinion, Reason
+from bot.language import Identified, Identifier
 from bot.text import END, marked, tokens
 from bot.wordlists import Hit, WordList, known_words
 from content.schema import ROUTES, Level, Pack, Route
@@ -69,21 +70,41 @@ class Classifier(Protocol):
 class Reader:
     """Compiles the lists of a pack once; `assess` reads one message with the lists of all given languages.
 
-    `classifier` None: the lists alone.
+    `classifier` None: the lists alone. `identifier` None: everybody is taken to write in their own language.
     """
 
-    def __init__(self, pack: Pack, classifier: Classifier | None = None) -> None:
+    def __init__(self, pack: Pack, classifier: Classifier | None = None, identifier: Identifier | None = None) -> None:
         self._classifier = classifier
+        self._identifier = identifier
+        self._offered = pack.languages
         self._lists = _compiled(pack)
 
-    def assess(self, text: str, language: str, languages: Sequence[str], opinion: Opinion | None = None) -> Assessment:
+    def identify(self, text: str, language: str, languages: Sequence[str]) -> Identified:
+        """Which language of the pack the message is in; `language` is the writer's own, `languages` those around."""
+        if self._identifier is None:
+            return Identified(language or None, 0.0, ("not judged",))
+        return self._identifier.identify(text, language, self._offered, languages)
+
+    def assess(
+        self,
+        text: str,
+        language: str,
+        languages: Sequence[str],
+        opinion: Opinion | None = None,
+        spoken: Identified | None = None,
+    ) -> Assessment:
         """The gravest signal and everything that spoke for it. Quotes the lists, never the message.
 
-        `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here.
+        `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here. `spoken`: the
+        languages the message is in are read too, where they are none of `languages`; it never leaves one out.
         """
+        also = [code for code in (spoken.language, spoken.second) if code] if spoken and spoken.is_clear else []
         if opinion is None and self._classifier is not None:
             opinion = self._classifier.classify(text, language)
-        return _with_opinion(self._by_lists(text, language, languages), opinion)
+            for code in also:
+                if code != language and code in self._lists:  # what is sure enough differs from language to language
+                    opinion = max(opinion, self._classifier.classify(text, code), key=lambda each: each.level)
+        return _with_opinion(self._by_lists(text, language, (*languages, *also)), opinion)
 
     def _by_lists(self, text: str, language: str, languages: Sequence[str]) -> Assessment:
         words = marked(text)

@@ -121,21 +121,30 @@ class Memory:
     said: Mapping[str, datetime] = field(default_factory=dict)  # phrase key → when, to say it once per while
     pending: str = ""  # a confirmation asked for, e.g. "stop"
     pending_until: datetime | None = None
+    spoken: str = ""  # the language they last wrote in, where it was clear and not their own
+    spoken_at: datetime | None = None
+    spoken_times: int = 0  # messages in a row, counted as far as it matters
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        data: dict[str, Any] = {
             "said": {key: at.isoformat() for key, at in self.said.items()},
             "pending": self.pending,
             "pending_until": self.pending_until.isoformat() if self.pending_until else None,
         }
+        if self.spoken and self.spoken_at:
+            data |= {"spoken": self.spoken, "spoken_at": self.spoken_at.isoformat(), "spoken_times": self.spoken_times}
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Memory":
-        until = data.get("pending_until")
+        until, spoken_at = data.get("pending_until"), data.get("spoken_at")
         return cls(
             said={key: datetime.fromisoformat(at) for key, at in data.get("said", {}).items()},
             pending=data.get("pending", ""),
             pending_until=datetime.fromisoformat(until) if until else None,
+            spoken=data.get("spoken", ""),
+            spoken_at=datetime.fromisoformat(spoken_at) if spoken_at else None,
+            spoken_times=data.get("spoken_times", 0),
         )
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot.distress import Reader
 from bot.effects import Assess, Assessment, Inbound, Progress, RaiseAlert, RaiseTask
+from bot.language import OTHER, Identified, is_broken
 from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains_any, whole
 from bot.text import tokens
 from content.schema import Level, Words
@@ -20,11 +21,19 @@ class Heard:
     """What every step of a turn works with. Steps add to `talk`; nothing else changes."""
 
     def __init__(
-        self, message: Inbound, read: Assessment, talk: Talk, progress: Progress | None, reader: Reader, pending: str
+        self,
+        message: Inbound,
+        read: Assessment,
+        heard: Identified,
+        talk: Talk,
+        progress: Progress | None,
+        reader: Reader,
+        pending: str,
     ) -> None:
         self.text = message.text
         self.media = message.media
         self.read = read
+        self.heard = heard
         self.talk = talk
         self.person = talk.person
         self.pack = talk.pack
@@ -34,13 +43,14 @@ class Heard:
         self.words = tokens(message.text)
 
     def _their_language(self) -> str:
-        """The language in which they cried for help, if we can answer in it."""
-        spoken = self.read.language
-        return spoken if spoken in self.pack.languages else self.person.language
+        """The language in which they cried for help, if we can answer in it: of a short cry the lists say which."""
+        if self.heard.is_clear or self.read.language not in self.pack.languages:
+            return self.talk.language
+        return self.read.language
 
     def _lists(self) -> Iterator[Words]:
-        """How each language of the site is read, the person's own first."""
-        for language in dict.fromkeys((self.person.language, *self.person.languages)):
+        """How each language of the site is read, and the one they write in, the person's own first."""
+        for language in dict.fromkeys((self.person.language, self.talk.language, *self.person.languages)):
             words = self.pack.words.get(language)
             if words is not None:
                 yield words
@@ -83,9 +93,16 @@ class Heard:
             self.talk.add(RaiseTask("confirm_stop", due_hours=72))
             self.talk.say("stop_question", every=REASK_EVERY)
             self.talk.expect("stop", for_hours=24)
-        elif self.read.level is Level.NONE and not self.reader.is_readable(self.text, self.person.languages):
+        elif self.read.level is Level.NONE and self._is_unreadable():
             self.talk.add(RaiseTask("read_message", due_hours=24, once_per="message"))
             self.talk.say("unreadable", every=ONCE_A_DAY)
         else:
             return False
         return True
+
+    def _is_unreadable(self) -> bool:
+        """Whether nobody here can have understood it: a person tries, and it is never taken for "fine"."""
+        if not self.words or is_broken(self.text) or self.heard.language == OTHER:
+            return True
+        known = dict.fromkeys((self.talk.language, *self.person.languages))
+        return not self.reader.is_readable(self.text, tuple(known))

@@ -26,7 +26,11 @@ class Talk:
     memory: Memory
     pack: Pack
     now: datetime
+    language: str = ""  # that of the conversation; "": the person's own
     effects: list[Effect] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.language = self.language or self.person.language
 
     def add(self, *effects: Effect) -> None:
         self.effects.extend(effects)
@@ -44,7 +48,7 @@ class Talk:
         chosen = phrase_for(self.pack, key, self.person)
         if self.was_said(chosen, every):
             return False
-        text = phrased(self.pack, chosen, self.person, language or self.person.language, **values)
+        text = phrased(self.pack, chosen, self.person, language or self.language, **values)
         self.add(Say(text, chosen, purpose))
         self.remember(chosen)
         return True

@@ -34,6 +34,7 @@ from bot.effects import (
 )
 from bot.heard import NOTED_EVERY, REASK_EVERY
 from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains, danger_key
+from bot.speaking import conversation_in, is_to_be_offered, offered
 from bot.text import tokens
 from bot.timers import time_passed
 from content.schema import Level, Pack
@@ -51,13 +52,15 @@ def take_turn(
     now: datetime,
 ) -> Turn:
     """All that follows from one message, in the order in which it happens."""
-    talk = Talk(person, memory, pack, now)
-    read = reader.assess(message.text, person.language, person.languages, message.opinion)
+    heard = reader.identify(message.text, person.language, person.languages)
+    language, memory = conversation_in(heard, person, memory, pack, now)
+    talk = Talk(person, memory, pack, now, language)
+    read = reader.assess(message.text, person.language, person.languages, message.opinion, heard)
     until = memory.pending_until
     pending = memory.pending if until is not None and now < until else ""
     if memory.pending:
         talk.expect("", 0)
-    turn = _Message(message, read, talk, progress, reader, pending)
+    turn = _Message(message, read, heard, talk, progress, reader, pending)
     assessment = turn.decide()
     return Turn(tuple(talk.effects), talk.memory, assessment)
 
@@ -75,6 +78,7 @@ class _Message(Asking):
         command = read_command(self.text, self.pack, self.person.language)
         if not self._obeyed(command):
             self._converse()
+            self._offer_language()
         return self.read
 
     def _is_duress(self) -> bool:
@@ -111,7 +115,7 @@ class _Message(Asking):
 
     def _obeyed(self, command: Command | None) -> bool:
         if command is None:
-            return self.pending == "stop" and self.progress is None and self._is_yes() and self._stop()
+            return self.progress is None and self._confirmed()
         match command.name:
             case "stop":
                 return self._stop()
@@ -124,10 +128,19 @@ class _Message(Asking):
             case _:
                 return self._call_me()
 
+    def _confirmed(self) -> bool:
+        """A yes to what was asked outside a check-in."""
+        if self.pending not in ("stop", "language") or not self._is_yes():
+            return False
+        return self._stop() if self.pending == "stop" else self._change_language(self.talk.memory.spoken)
+
     def _is_yes(self) -> bool:
-        words = self.pack.words[self.person.language]
-        answer = read_answer("yesno", self.text, question=None, options={}, words=words, minimum=None, maximum=None)
-        return answer.value == "yes"
+        for language in dict.fromkeys((self.talk.language, self.person.language)):
+            words = self.pack.words[language]
+            answer = read_answer("yesno", self.text, question=None, options={}, words=words, minimum=None, maximum=None)
+            if answer.value is not None:
+                return answer.value == "yes"
+        return False
 
     def _stop(self) -> bool:
         if self.progress is not None:
@@ -158,6 +171,7 @@ class _Message(Asking):
 
     def _change_language(self, language: str) -> bool:
         self.talk.add(ChangeLanguage(language))
+        self.talk.language = language
         if self.person.is_held or self.person.opted_out:
             return True
         self.talk.say("language_changed", language=language)
@@ -167,6 +181,16 @@ class _Message(Asking):
             self.talk.add(steps.keep(asked[0], self.progress, self.talk.now))
             self._ask(asked[0], self.progress)
         return True
+
+    def _offer_language(self) -> None:
+        """They have written twice in another language: it is offered once, and nothing changes unless they say so."""
+        memory, person = self.talk.memory, self.person
+        is_over = self.progress is None or any(isinstance(effect, EndSession) for effect in self.talk.effects)
+        is_free = self._may_answer() and not person.has_open_alert and not memory.pending and is_over
+        if is_free and is_to_be_offered(memory) and self.talk.language == memory.spoken:
+            self.talk.say("offer_language")
+            self.talk.memory = offered(self.talk.memory)
+            self.talk.expect("language", for_hours=24)
 
     def _call_me(self) -> bool:
         """A wish to talk is never refused. In a check-in that offers a call it is the answer to its question."""

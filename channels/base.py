@@ -30,6 +30,14 @@ class IncomingMessage:
     text: str
     media: int = 0
 
+    def __post_init__(self) -> None:
+        try:
+            self.text.encode()
+        except UnicodeEncodeError:
+            # Half a character, as JSON can carry one, is no text: it cannot be stored, and the message must be.
+            whole = self.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            object.__setattr__(self, "text", whole)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

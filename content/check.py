@@ -10,7 +10,7 @@ from string import Formatter
 from content.pack import Loaded, read_pack
 from content.schema import Checkin, Pack, Question, QuestionText
 from content.source import Fault
-from content.training import read_training
+from content.training import read_foreign, read_training
 
 # The longest hotline a site may plausibly have: a whole international number with its spaces.
 LONGEST_HOTLINE = "+254 700 000 000"
@@ -32,6 +32,7 @@ def check_pack(path: Path | None = None, count_segments: CountSegments | None = 
     faults = {
         *loaded.faults,
         *read_training(path)[1],
+        *read_foreign(path)[1],
         *_check_phrases(loaded),
         *_check_texts(loaded),
         *_check_paths(loaded),

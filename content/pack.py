@@ -181,7 +181,8 @@ def _read_language(desk: Desk, draft: _Draft, layer: Path, language: str, common
 
 def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
     """A file that nothing reads is a typing error somebody would look for long."""
-    known = {f"{name}.yaml" for name in ("pack", "forbidden", "common", "intents", "limits", "reasons")}
+    single = ("pack", "forbidden", "common", "intents", "limits", "reasons", "languages")
+    known = {f"{name}.yaml" for name in single}
     known |= set(_known_files(draft.languages))
     for file in sorted((*layer.rglob("*.yaml"), *layer.rglob("*.yml"))):
         relative = file.relative_to(layer).as_posix()

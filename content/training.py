@@ -131,6 +131,27 @@ def _layers(path: Path | None) -> list[Path]:
     return [BUILTIN, *([path] if path is not None and path.is_dir() else [])]
 
 
+def load_foreign(path: Path | None = None) -> list[str]:
+    """Sentences of languages that are not ours (`languages.yaml`: language → sentences). Raises TrainingError."""
+    sentences, faults = read_foreign(path)
+    if faults:
+        raise TrainingError(faults)
+    return sentences
+
+
+def read_foreign(path: Path | None = None) -> tuple[list[str], list[Fault]]:
+    """The same and what is wrong with them, for `content.check`."""
+    desk = Desk()
+    found: list[str] = []
+    for layer in _layers(path):
+        entry = _opened(desk, layer, "languages.yaml")
+        for language, item in desk.mapping(entry).items() if entry is not None else ():
+            if language in LANGUAGES:
+                desk.fault(item.place, f"{language!r} is one of ours: its sentences belong into {language}/nlu.yaml")
+            found += desk.words(item)
+    return found, desk.faults
+
+
 def digest_of(path: Path | None = None) -> str:
     """What the training files say, without reading them as YAML: quick enough for every start."""
     digest = hashlib.sha256()

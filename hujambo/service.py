@@ -31,6 +31,7 @@ from content.check import check_pack
 from content.pack import PackError, load_pack
 from content.schema import Pack
 from hujambo.health import add_health
+from hujambo.languages import local_identifier
 from hujambo.model import local_classifier
 from hujambo.rasa.client import open_rasa
 from hujambo.settings import SettingError, Settings
@@ -130,7 +131,7 @@ class Service:
         self.wall = DatabaseWall(database, clock) if with_wall else None
         self.channels = Channels(database, settings.public_url, self.wall)
         local = local_classifier(settings.content) if settings.nlu != "none" else None
-        self.reader = Reader(pack, local)
+        self.reader = Reader(pack, local, local_identifier(settings.content))
         self.rasa = (
             open_rasa(settings.rasa_url, local, settings.content, patience=settings.rasa_timeout)
             if local is not None and settings.nlu == "rasa"

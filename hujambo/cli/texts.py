@@ -14,12 +14,14 @@ from bot.answers import read_answer
 from bot.classifier import LocalClassifier
 from bot.distress import Reader
 from bot.evaluation import Pair, confusion, report, worst
+from bot.language import Identifier
 from channels.segments import count
 from content.check import check_pack
 from content.pack import load_pack
 from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
 from hujambo.cli.judged import add_proposals, evaluate_judged
+from hujambo.languages import local_identifier
 from hujambo.logs import set_up_logs
 from hujambo.model import local_classifier
 from hujambo.rasa.client import DEFAULT_URL, UNHURRIED, Blocking, checked_url, open_rasa
@@ -68,12 +70,17 @@ def own_pack() -> Pack:
 def own_reader(nlu: str) -> tuple[Pack, Reader]:
     """The pack of the settings and how it reads in this process: `nlu` is local or none."""
     pack = own_pack()
-    return pack, Reader(pack, _local() if nlu == "local" else None)
+    return pack, Reader(pack, _local() if nlu == "local" else None, _identifier())
 
 
 def _local() -> LocalClassifier:
     own = os.environ.get("HUJAMBO_CONTENT")
     return local_classifier(Path(own) if own else None)
+
+
+def _identifier() -> Identifier:
+    own = os.environ.get("HUJAMBO_CONTENT")
+    return local_identifier(Path(own) if own else None)
 
 
 @contextmanager
@@ -98,7 +105,7 @@ def _reading(nlu: str) -> Iterator[tuple[Pack, Reader, Callable[[], int]]]:
 
     with Blocking(rasa) as asked:
         pack = own_pack()
-        yield pack, Reader(pack, asked), instead
+        yield pack, Reader(pack, asked, _identifier()), instead
         if instead():
             why = rasa.degraded() or ["Rasa did not answer every time: the local classifier read instead"]
             print(f"hujambo: {instead()} messages: {why[0]} ({url})", file=sys.stderr)
@@ -140,11 +147,12 @@ def _assess(args: argparse.Namespace) -> int:
 
 def _assessed(pack: Pack, reader: Reader, line: Mapping[str, Any]) -> dict[str, Any]:
     language = str(line.get("lang") or "")
-    found = reader.assess(line["text"], language, pack.languages)
+    heard = reader.identify(line["text"], language, pack.languages)
+    found = reader.assess(line["text"], language, pack.languages, spoken=heard)
     return {
         "level": found.level.word,
         "route": found.route,
-        "lang": found.language or language or None,
+        "lang": heard.language or found.language or language or None,
         "reasons": [reason.to_json() for reason in found.reasons],
     }
 
@@ -199,7 +207,8 @@ def _labelled(file: Path, pack: Pack, reader: Reader) -> tuple[list[Pair], list[
             faults.append(f"{file}:{number}: expected a JSON object with text and level (none … imminent)")
             continue
         language = str(given.get("lang") or "")
-        found = reader.assess(text, language, pack.languages)
+        heard = reader.identify(text, language, pack.languages)
+        found = reader.assess(text, language, pack.languages, spoken=heard)
         pairs.append(
             Pair(
                 text, language, meant, found.level,

@@ -110,6 +110,37 @@ def test_every_language_of_the_pack_is_understood_whatever_the_person_reads() ->
                     assert command is not None, (language, name, keyword, reading)
 
 
+LANGUAGE_NAMES = {
+    "en": "english | ENGLISH PLS | in english | i want english | englsh | inglish | eng",
+    "fr": "français | francais | Fransais | en francais svp | je veux le français | francai | langue française",
+    "es": "español | espanol | en español porfa | quiero español | españl | castellano | espnol | esp",
+    "pt": "português | em portugues pf | quero português | portuges | purtugues | portugues sff",
+    "sw": "kiswahili | Kiswahili tafadhali | kwa kiswahili | kswahili | kixwahili | kiswahil | nataka kiswahili",
+    "ha": "hausa | da hausa | yaren hausa | hausa don allah | ina son hausa | hawsa | hausaa",
+    "ar": "عربي | العربية | بالعربية لو سمحت | عايز عربي | 3arabi | bil3arabi | بلعربي | 3araby",
+    "so": "soomaali | Somali | af-soomaali fadlan | afsomali | waxaan rabaa soomaali | somaali | smali",
+}
+
+
+@pytest.mark.parametrize("asked", LANGUAGE_NAMES)
+def test_a_language_is_asked_for_by_its_own_name_however_spelt_and_whatever_they_are_registered_with(
+    asked: str,
+) -> None:
+    for text in LANGUAGE_NAMES[asked].split(" | "):
+        for own in PACK.languages:
+            command = read_command(text, PACK, own)
+            assert command is not None, (text, own)
+            assert (command.name, command.language) == ("language", asked), (text, own)
+
+
+@pytest.mark.parametrize(
+    "text", ["Somalia", "France", "Spain", "Portugal", "francs", "Arab", "English teacher", "I am English"]
+)
+def test_places_money_and_peoples_are_no_languages(text: str) -> None:
+    command = read_command(text, PACK, "en")
+    assert command is None or command.name != "language"
+
+
 @given(st.text())
 def test_any_text_can_be_read(text: str) -> None:
     command = read_command(text, PACK, "en")

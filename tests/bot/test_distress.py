@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bot.distress import Reader
 from bot.effects import Reason
+from bot.language import OTHER, Identified
 from content.pack import load_pack
 from content.schema import Level
 
@@ -283,3 +284,15 @@ def test_one_more_dangerous_sentence_never_lowers_the_level(first: str, danger: 
 def test_what_follows_in_a_new_sentence_never_hides_a_danger(danger: str, more: str) -> None:
     alone = READER.assess(danger, "en", ALL).level
     assert READER.assess(f"{danger}. {more}", "en", ALL).level >= alone
+
+
+def test_the_language_a_message_is_in_is_read_though_neither_the_person_nor_the_place_speaks_it() -> None:
+    text = "na gaji da rayuwa ina so in mutu"
+    assert READER.assess(text, "en", ("en", "fr")).level is Level.NONE
+    heard = Identified("ha", 1.0, ("words",), is_clear=True)
+    assert READER.assess(text, "en", ("en", "fr"), spoken=heard).level is Level.HIGH
+
+
+def test_what_the_message_is_taken_for_never_leaves_a_list_out() -> None:
+    for wrong in (Identified(OTHER, 1.0, ("script",), is_clear=True), Identified("so", 1.0, ("words",), is_clear=True)):
+        assert READER.assess("i want to die", "en", ("en",), spoken=wrong).level is Level.HIGH

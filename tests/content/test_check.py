@@ -10,6 +10,7 @@ from channels.segments import count
 from content.check import check_pack, find_forbidden
 from content.pack import load_pack
 from content.schema import ROUTES, Pack
+from content.training import TrainingError, load_foreign
 
 FILLED = "characters with its placeholders filled in); one is allowed"
 
@@ -135,6 +136,15 @@ def test_a_greeting_that_makes_the_first_question_too_long_is_reported(tmp_path:
 )
 def test_never_send_words_are_found_as_whole_words(builtin: Pack, text: str, language: str, words: list[str]) -> None:
     assert find_forbidden(builtin, text, language) == words
+
+
+def test_sentences_of_other_languages_are_added_and_one_of_ours_among_them_is_reported(tmp_path: Path) -> None:
+    assert faults(tmp_path, {"languages.yaml": "Kanuri:\n  - Wushe wushe\n"}) == []
+    assert load_foreign(tmp_path)[-1] == "Wushe wushe"
+    (found,) = faults(tmp_path, {"languages.yaml": "ha:\n  - Sannu da zuwa\n"})
+    assert found.startswith("languages.yaml:1: 'ha' is one of ours")
+    with pytest.raises(TrainingError, match="one of ours"):
+        load_foreign(tmp_path)
 
 
 def test_every_key_the_dialogue_says_is_in_the_pack(builtin: Pack) -> None:

@@ -1,7 +1,8 @@
 """Whole conversations, written so that a clinician can read them: what was said, what was answered, what followed.
 
-Each `*.yaml` beside this file is a list of conversations. A step names its moment (`at: "Tue 10:00"` or `"+5m"`), what
-happened (`says`, `media`, `opens` a check-in, `time` for a timer), and then the complete list of `replies` and of other
+Each `*.yaml` beside this file is a list of conversations; `situation` says which of those that every language must
+have it is about. A step names its moment (`at: "Tue 10:00"` or `"+5m"`), what happened (`says`, `media`, `opens` a
+check-in, `time` for a timer), and then the complete list of `replies` and of other
 `effects`. A reply is its key, or `key: exact text`. Between steps the state goes through JSON, as it does in the
 database. Expectations are written by hand from what ought to happen.
 """
@@ -24,12 +25,22 @@ from channels.segments import count
 from content.check import find_forbidden
 from content.pack import load_pack
 from content.schema import Pack
+from hujambo.languages import local_identifier
 from tests.conftest import NOW
 
 HERE = Path(__file__).parent
 MONDAY = (NOW - timedelta(days=NOW.weekday())).replace(hour=0, minute=0)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+SITUATIONS = {
+    "cry in a check-in",
+    "cry after STOP",
+    "cry from an unknown number",
+    "cry in another language",
+    "two languages",
+    "voice-like spelling",
+    "false alarm",
+}
 STEP_KEYS = {"at", "says", "media", "opens", "time", "step", "missed", "person", "replies", "effects"}
 
 
@@ -47,7 +58,7 @@ def pack() -> Pack:
 
 @pytest.fixture(scope="module")
 def reader(pack: Pack) -> Reader:
-    return Reader(pack)
+    return Reader(pack, identifier=local_identifier())
 
 
 @dataclass
@@ -193,10 +204,19 @@ def test_a_conversation_goes_as_written(told: dict[str, Any], pack: Pack, reader
             assert find_forbidden(pack, say.text, stage.person.language) == [], where
 
 
-def test_there_are_conversations_in_every_language_the_pack_offers(pack: Pack) -> None:
-    spoken = [told.values[0].get("person", {}).get("language", "en") for told in conversations()]
-    assert len(spoken) >= 32
-    assert set(spoken) == set(pack.languages)
+def test_every_language_the_pack_offers_has_every_situation_in_at_least_a_dozen_conversations(pack: Pack) -> None:
+    told: dict[str, list[str]] = {language: [] for language in pack.languages}
+    number = dict.fromkeys(pack.languages, 0)
+    for each in conversations():
+        (conversation,) = each.values
+        language = conversation.get("person", {}).get("language", "en")
+        told[language] += conversation.get("situation", [])
+        number[language] += 1
+    assert {language: count for language, count in number.items() if count < 12} == {}
+    missing = {language: SITUATIONS - set(found) for language, found in told.items() if SITUATIONS - set(found)}
+    assert missing == {}
+    assert "Arabizi" in told["ar"]
+    assert {tag for found in told.values() for tag in found} <= SITUATIONS | {"Arabizi"}, "a situation nobody asked for"
 
 
 def test_state_between_turns_is_only_progress_and_memory(pack: Pack) -> None:

@@ -83,6 +83,23 @@ def test_messages_are_assessed_in_the_order_they_came(
     ]
 
 
+def test_the_language_of_each_message_is_said_and_the_one_given_is_the_writers_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = [
+        ("na gaji da rayuwa ina so in mutu", None, "ha"),
+        ("na gaji da rayuwa ina so in mutu", "en", "ha"),
+        ("ana 3ayez amoot khalas", None, "ar"),
+        ("ok", "so", "so"),
+        ("Mfite umwana urwaye kandi nta miti mfite", "fr", "other"),
+        ("??? ????? ????", None, None),
+    ]
+    lines = [json.dumps({"text": text, **({"lang": own} if own else {})}) for text, own, _ in said]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    assert main(["assess", "--nlu", "none"]) == 0
+    assert [json.loads(line)["lang"] for line in capsys.readouterr().out.splitlines()] == [each for *_, each in said]
+
+
 Run = Callable[..., tuple[int, str, str]]
 
 

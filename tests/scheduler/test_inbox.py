@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from bot.checkin import open_checkin
 from bot.distress import Reader
 from bot.effects import Assessment, Opinion
+from bot.language import Identified
 from channels.base import IncomingMessage
 from content.pack import load_pack
-from content.schema import Pack
+from content.schema import Level, Pack
+from hujambo.languages import local_identifier
 from scheduler.inbox import Inbox
 from scheduler.subjects import load_subjects
 from store import tables as t
@@ -24,10 +26,17 @@ from tests.conftest import NOW, HandClock
 class BreakingReader(Reader):
     """A reader with a fault in it: one text makes it raise."""
 
-    def assess(self, text: str, language: str, languages: Sequence[str], opinion: Opinion | None = None) -> Assessment:
+    def assess(
+        self,
+        text: str,
+        language: str,
+        languages: Sequence[str],
+        opinion: Opinion | None = None,
+        spoken: Identified | None = None,
+    ) -> Assessment:
         if "xyzzy" in text:
             raise RuntimeError(text)
-        return super().assess(text, language, languages, opinion)
+        return super().assess(text, language, languages, opinion, spoken)
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +267,30 @@ async def test_a_database_that_is_away_is_told_to_the_gateway_not_swallowed(
         assert await inbox.accept(channel_id, said(number, "i want to die", "SM1"))
     finally:
         await database.close()
+
+
+@pytest.mark.parametrize("text", ["\0\x1b[31m", "كـــويس ٤", "Ɗan ƙarfi", "i\u200b w\u202eant", "😭" * 400])
+async def test_the_raw_text_is_kept_as_it_came(database: Database, inbox: Inbox, text: str) -> None:
+    channel_id, contact_id, number, _ = await a_person(database)
+    assert await inbox.accept(channel_id, said(number, text, "SM1"))
+    (message,) = await rows(database, t.inbox, t.inbox.c.contact_id == contact_id)
+    assert message.text == text
+
+
+async def test_half_a_character_loses_no_message(database: Database, inbox: Inbox) -> None:
+    channel_id, contact_id, number, _ = await a_person(database)
+    assert await inbox.accept(channel_id, said(number, "i want to die \ud83d", "SM1"))
+    (message,) = await rows(database, t.inbox, t.inbox.c.contact_id == contact_id)
+    assert (message.text, message.state, message.level) == ("i want to die \ufffd", "handled", Level.HIGH)
+
+
+async def test_who_writes_in_another_language_is_answered_in_it_and_stays_registered_as_they_were(
+    database: Database, pack: Pack, clock: HandClock
+) -> None:
+    inbox = Inbox(database, pack, Reader(pack, identifier=local_identifier()), clock)
+    channel_id, contact_id, number, person_id = await a_person(database, language="en")
+    await inbox.accept(channel_id, said(number, "na gaji da rayuwa ina so in mutu", "SM1"))
+    replies = await rows(database, t.outbox, t.outbox.c.contact_id == contact_id)
+    assert [reply.text.split()[:2] for reply in replies] == [["Mun", "gode"]]
+    (person,) = await rows(database, t.beneficiary, t.beneficiary.c.id == person_id)
+    assert person.language == "en"
