@@ -140,7 +140,8 @@ class Identifier:
             return Identified(prior, chances[prior], ("no clear margin",), "" if second == prior else second)
         if chances[best] < 0.5:
             return Identified(None, chances[best], ("no clear margin",), second)
-        is_clear = size >= ENOUGH and chances[best] >= CLEAR
+        # Whoever writes partly in their own language reads it: that is no reason to answer in another.
+        is_clear = size >= ENOUGH and chances[best] >= CLEAR and (best == prior or second != prior)
         return Identified(best, chances[best], ("words",), second, is_clear=is_clear)
 
     def _is_ours(self, said: _Said, best: str, second: str, prior: str) -> bool:
