@@ -15,7 +15,7 @@ from content.schema import Checkin, OverTime, Question, Worse
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is usual for a person: the middle of their earlier answers, and between what half of them lie."""
+    """What is usual for a person: the middle of their earlier answers, and between what at least half of them lie."""
 
     middle: float
     low: float
