@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from bot import checkin as steps
 from bot.answers import read_answer
-from bot.effects import Assess, Assessment, EndSession, Progress, RaiseAlert, RaiseTask, Say, StoreAnswer
+from bot.effects import Assess, Assessment, EndSession, Progress, RaiseAlert, RaiseTask, Say, SetConsent, StoreAnswer
 from bot.heard import NOTED_EVERY, REASK_EVERY, Heard
+from bot.overtime import Past, gravest, kept, kept_sums, read_answer_over_time, read_sums_over_time
 from bot.replies import CRISIS_EVERY, danger_key, spoken, whole
 from bot.scores import read_scores, read_value
 from content.schema import Checkin, Level, Question
@@ -78,18 +79,38 @@ class Asking(Heard):
     def _take_answer(self, checkin: Checkin, question: Question, value: str | float) -> None:
         if self.progress is None:
             return
-        signal = read_value(checkin.id, question, value)
+        signal = self._signal_in(checkin, self.progress, question, value)
         if signal is not None and (signal.level, signal.route) == (self.read.level, self.read.route):
             # "Please help me" says by its words and as an answer the same: one alert, with both reasons.
-            signal = replace(self.read, reasons=(*self.read.reasons, *signal.reasons))
+            signal = gravest((self.read, signal))
         else:
             self._note_signals()
         progress = steps.answered(self.progress, question, value)
         self.talk.add(StoreAnswer(question.id, value, progress.scores.get(question.id)))
+        if question.consent and value in ("yes", "no"):
+            self.talk.add(SetConsent(question.consent, value == "yes"))
         has_replied = self._act_on(signal)
         if self.read.level is Level.ELEVATED and (signal is None or signal.level < Level.ELEVATED):
             self._acknowledge()
         self._go_on(checkin, progress, has_replied=has_replied)
+
+    def _signal_in(
+        self, checkin: Checkin, progress: Progress, question: Question, value: str | float
+    ) -> Assessment | None:
+        """What the answer means by itself and beside the person's own earlier ones, which it joins."""
+        past = self._past(checkin, progress)
+        signal = gravest((read_value(checkin.id, question, value), *read_answer_over_time(past, question, value)))
+        self.talk.memory = replace(self.talk.memory, history=kept(past, question, value))
+        return self.talk.among_earlier(signal) if signal is not None else None
+
+    def _signal_in_sums(self, checkin: Checkin, progress: Progress) -> Assessment | None:
+        past = self._past(checkin, progress)
+        found = gravest((read_scores(checkin, progress.scores, self.person.country), *read_sums_over_time(past)))
+        self.talk.memory = replace(self.talk.memory, history=kept_sums(past))
+        return self.talk.among_earlier(found) if found is not None else None
+
+    def _past(self, checkin: Checkin, progress: Progress) -> Past:
+        return Past(checkin, progress, self.talk.memory.history, self.talk.over_time, self.person.country)
 
     def _act_on(self, signal: Assessment | None) -> bool:
         """What an answer or a sum means. True if it was danger and got its own reply."""
@@ -113,7 +134,7 @@ class Asking(Heard):
             self.talk.add(steps.keep(checkin, following, self.talk.now))
             self._ask(checkin, following)
             return
-        has_replied = self._act_on(read_scores(checkin, following.scores, self.person.country)) or has_replied
+        has_replied = self._act_on(self._signal_in_sums(checkin, following)) or has_replied
         if not has_replied:
             self.talk.say(self._thanks(checkin, following), language=self._tongue(checkin, following))
         self.talk.add(EndSession(following, "done"))

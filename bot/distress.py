@@ -116,16 +116,18 @@ class Reader:
             lists = self._lists.get(code)
             if lists is None:
                 continue
-            spelled = lists.read(words)
+            spellings = lists.readings(words)
             if lists.ages:
-                findings += _ages(code, lists, spelled)
-            hits = lists.find(spelled)
-            if hits:
-                readings.append(Reading(code, lists, spelled, hits))
+                findings += _ages(code, lists, spellings[0])
+            for spelled in spellings:
+                hits = lists.find(spelled)
+                if hits:
+                    readings.append(Reading(code, lists, spelled, hits))
         if readings:
             means = [(each.language, hit) for each in readings for hit in each.hits if hit.phrase.source.means]
-            for each in readings:
-                findings += _findings(each, means)
+            taken = _taken(words, readings) if len(readings) > 1 else [set[int]()] * len(readings)
+            for each, elsewhere in zip(readings, taken, strict=True):
+                findings += _findings(each, means, elsewhere)
         return _weigh(findings) if findings else _CALM
 
     def is_readable(self, text: str, languages: Sequence[str]) -> bool:
@@ -164,9 +166,37 @@ def _raised(read: Assessment, opinion: Opinion) -> Assessment:
     return replace(read, level=opinion.level, route=opinion.route, reasons=(reason, *read.reasons[: MAX_REASONS - 1]))
 
 
-def _findings(reading: Reading, means: list[tuple[str, Hit]]) -> Iterator[Finding]:
-    for hit in _not_covered(reading.hits):
-        finding = _bend(reading, hit)
+def _taken(words: list[str], readings: list[Reading]) -> list[set[int]]:
+    """For each reading the places of its words that are part of a signal in another language.
+
+    *Kashe ni* ends a Hausa cry; the Spanish one that follows is not denied by its *ni*.
+    """
+    origins = [each.lists.origins(words, each.words) for each in readings]
+    signals = [
+        {
+            origin[at]
+            for hit in _not_covered(each.hits)
+            if hit.is_whole and len(hit.positions) > 1
+            for at in hit.positions
+        }
+        for each, origin in zip(readings, origins, strict=True)
+    ]
+    found = []
+    for mine, origin in zip(readings, origins, strict=True):
+        others = {
+            at
+            for other, places in zip(readings, signals, strict=True)
+            if other.language != mine.language
+            for at in places
+        }
+        found.append({place for place, at in enumerate(origin) if at in others})
+    return found
+
+
+def _findings(reading: Reading, means: list[tuple[str, Hit]], elsewhere: set[int]) -> Iterator[Finding]:
+    signals = _not_covered(reading.hits)
+    for hit in signals:
+        finding = _bend(reading, hit, _said_by_others(hit, signals) | (elsewhere - set(hit.positions)))
         if finding is not None:
             yield _raise(finding, hit, means)
 
@@ -175,6 +205,13 @@ def _not_covered(hits: list[Hit]) -> list[Hit]:
     """Without what lies inside a longer phrase: "died" in "my phone died", "not kill" in "why not kill myself"."""
     signals = [hit for hit in hits if not hit.phrase.source.means]
     covers = [(set(hit.positions), hit.phrase) for hit in signals if hit.is_whole]
+    # What seems harmless is not, where a danger that reaches beyond it takes one of its words: two cries run together.
+    dangers = [cover for cover, phrase in covers if phrase.source.level and not phrase.is_family]
+    covers = [
+        (cover, phrase)
+        for cover, phrase in covers
+        if phrase.source.level or not any(cover & danger and danger - cover and cover - danger for danger in dangers)
+    ]
     left = []
     for hit in signals:
         mine, level = set(hit.positions), hit.phrase.source.level
@@ -191,19 +228,25 @@ def _not_covered(hits: list[Hit]) -> list[Hit]:
     return left
 
 
-def _bend(reading: Reading, hit: Hit) -> Finding | None:
+def _said_by_others(hit: Hit, signals: list[Hit]) -> set[int]:
+    """Words that are part of another signal: *nobody cares* is a cry itself and does not deny the one that follows."""
+    mine = set(hit.positions)
+    return {at for other in signals if other.is_whole and mine.isdisjoint(other.positions) for at in other.positions}
+
+
+def _bend(reading: Reading, hit: Hit, taken: set[int]) -> Finding | None:
     """The finding as negation, the past and another person leave it; None if a mild signal was denied."""
     source = hit.phrase.source
     level = source.level
     reasons = [_quote("list", reading.language, source.id, hit.phrase.text)]
     start, end = _clause(reading.words, hit)
-    if _is_denied(reading, hit, start):
+    if _is_denied(reading, hit, start, taken):
         if level <= Level.ELEVATED:
             return None
         # "I don't want to die" may be fear of dying: a person looks, within the day.
         level = Level(level - 1)
         reasons.append(Reason("negated", "the phrase is denied"))
-    if level is Level.HIGH and source.route in _FADES and _is_past(reading, hit, start, end):
+    if level is Level.HIGH and source.route in _FADES and _is_past(reading, hit, start, end, taken):
         level = Level.ELEVATED
         reasons.append(Reason("past", "said of the past"))
     before = reading.words[max(start, hit.start - NEAR) : hit.start]
@@ -255,22 +298,26 @@ def _clause(words: list[str], hit: Hit) -> tuple[int, int]:
     return start, end
 
 
-def _is_denied(reading: Reading, hit: Hit, start: int) -> bool:
+def _is_denied(reading: Reading, hit: Hit, start: int, taken: set[int]) -> bool:
     """A denial stands right before the phrase or inside it; one word further away it belongs to something else."""
     if not reading.lists.inside.isdisjoint(hit.between):
         return True
     # "(ne) veux pas vivre", "dont want to live" are the signal, not its denial.
     if not reading.lists.denying.isdisjoint(reading.words[at] for at in hit.positions):
         return False
-    before = reading.words[start : hit.start]
+    free = hit.start
+    while free > start and free - 1 not in taken:
+        free -= 1
+    before = reading.words[free : hit.start]
     return any(before[-size:] and tuple(before[-size:]) in reading.lists.before for size in (1, 2, 3, 4))
 
 
-def _is_past(reading: Reading, hit: Hit, start: int, end: int) -> bool:
+def _is_past(reading: Reading, hit: Hit, start: int, end: int, taken: set[int]) -> bool:
     clause = reading.words[start:end]
     if not reading.lists.still.isdisjoint(clause):
         return False
-    near = reading.words[max(start, hit.start - NEAR) : min(end, hit.end + 1 + NEAR)]
+    places = range(max(start, hit.start - NEAR), min(end, hit.end + 1 + NEAR))
+    near = [END if at in taken else reading.words[at] for at in places]
     return _any_of(reading.lists.past, near) is not None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from bot.history import EMPTY, History
 from content.schema import Level, Route
 
 
@@ -67,6 +68,7 @@ class Person:
     language: str
     languages: tuple[str, ...] = ("en",)  # of the site: all their lists read every message
     country: str = ""
+    has_left: bool = False  # the programme: what they write is handled as ever, but no answer is expected of them
     is_minor: bool = False  # under 18 or of unknown age: no screening
     phone_kind: Literal["private", "shared", "monitored"] = "private"
     opted_out: bool = False
@@ -76,6 +78,7 @@ class Person:
     staff_on_duty: bool = True
     hotline: str = ""
     duress_word: str = ""
+    time_zone: str = "UTC"  # what a day is for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Memory:
     spoken: str = ""  # the language they last wrote in, where it was clear and not their own
     spoken_at: datetime | None = None
     spoken_times: int = 0  # messages in a row, counted as far as it matters
+    history: History = EMPTY  # of the person, who may change their number: it is kept with them, not in `to_json`
 
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {
@@ -222,10 +226,29 @@ class EndSession:
 
     progress: Progress
     state: Literal["done", "expired", "stopped"]
+    is_silent: bool = False  # not a word came back
+
+
+@dataclass(frozen=True, slots=True)
+class SetConsent:
+    """The person's own answer gives or withdraws consent for a purpose."""
+
+    purpose: str
+    is_given: bool
 
 
 Effect = (
-    Say | StoreAnswer | Assess | RaiseAlert | RaiseTask | ChangeLanguage | OptOut | OptIn | KeepProgress | EndSession
+    Say
+    | StoreAnswer
+    | Assess
+    | RaiseAlert
+    | RaiseTask
+    | ChangeLanguage
+    | OptOut
+    | OptIn
+    | KeepProgress
+    | EndSession
+    | SetConsent
 )
 EFFECTS: tuple[type, ...] = (
     Say,
@@ -238,6 +261,7 @@ EFFECTS: tuple[type, ...] = (
     OptIn,
     KeepProgress,
     EndSession,
+    SetConsent,
 )
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from bot.effects import Effect, Memory, Person, Say
+from bot.effects import Assessment, Effect, Memory, Person, Say
+from bot.overtime.repetition import noted, repeated
 from bot.text import tokens
-from content.schema import Pack, Route
+from content.schema import Level, OverTime, Pack, Route
 
 CRISIS_EVERY = timedelta(minutes=10)
 ONCE_A_DAY = timedelta(hours=24)
@@ -34,6 +36,19 @@ class Talk:
 
     def add(self, *effects: Effect) -> None:
         self.effects.extend(effects)
+
+    @property
+    def over_time(self) -> OverTime:
+        return self.pack.over_time_in(self.person.country)
+
+    def among_earlier(self, read: Assessment) -> Assessment:
+        """The signal as it counts beside those of the last days, and kept for the next ones."""
+        if read.level is Level.NONE:
+            return read
+        today = self.now.astimezone(ZoneInfo(self.person.time_zone)).date()
+        found = repeated(read, self.memory.history, today, self.over_time)
+        self.memory = replace(self.memory, history=noted(read, self.memory.history, today, self.over_time))
+        return found
 
     def say(
         self,

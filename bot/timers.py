@@ -5,7 +5,6 @@ from datetime import datetime
 
 from bot import checkin as steps
 from bot.effects import (
-    Assessment,
     Effect,
     EndSession,
     KeepProgress,
@@ -14,11 +13,14 @@ from bot.effects import (
     Progress,
     RaiseAlert,
     RaiseTask,
-    Reason,
     Say,
 )
+from bot.overtime import Habit, read_silence
 from bot.replies import phrased
-from content.schema import Checkin, Level, Pack, Question
+from content.schema import Checkin, Pack, Question
+
+SOON, LATER = 4, 24  # hours until somebody should have called
+_UNKNOWN = Habit()
 
 
 def time_passed(
@@ -30,8 +32,12 @@ def time_passed(
     pack: Pack,
     now: datetime,
     missed: int,
+    habit: Habit = _UNKNOWN,
 ) -> tuple[Effect, ...]:
-    """What follows when a session's timer is due. Nothing, if the session moved on since the timer was set."""
+    """What follows when a session's timer is due. Nothing, if the session moved on since the timer was set.
+
+    `missed`: check-ins without any answer in a row before this one. `habit`: of the person, where silence may be due.
+    """
     if progress is None or progress.step != timer_step:
         return ()
     asked = steps.current_question(pack, progress)
@@ -39,7 +45,16 @@ def time_passed(
         return (EndSession(progress, "stopped"),)
     if timer == "remind":
         return _remind(asked[0], asked[1], person, progress, pack, now)
-    return _expire(person, progress, memory, missed)
+    if not is_silent(progress, memory):
+        return (RaiseTask("unfinished", due_hours=72, once_per="session"), EndSession(progress, "expired"))
+    return _silence(person, progress, pack, now, missed, habit)
+
+
+def is_silent(progress: Progress, memory: Memory) -> bool:
+    """Whether not a word came back since the check-in was opened."""
+    opened = progress.opened_at
+    has_written = any(opened is not None and at >= opened for at in memory.said.values())
+    return not (progress.answers or has_written)
 
 
 def _remind(
@@ -61,14 +76,17 @@ def _remind(
     )
 
 
-def _expire(person: Person, progress: Progress, memory: Memory, missed: int) -> tuple[Effect, ...]:
-    ended = EndSession(progress, "expired")
-    opened = progress.opened_at
-    has_written = any(opened is not None and at >= opened for at in memory.said.values())
-    if progress.answers or has_written:
-        return (RaiseTask("unfinished", due_hours=72, once_per="session"), ended)
-    task = RaiseTask("silence", due_hours=24, once_per="session")
-    if missed < 1:
-        return (task, ended)
-    reason = Reason("silence", f"check-ins without any answer in a row: {missed + 1}", {"missed": missed + 1})
-    return (RaiseAlert(Assessment(Level.ELEVATED, "distress", (reason,), person.language)), task, ended)
+def _silence(
+    person: Person, progress: Progress, pack: Pack, now: datetime, missed: int, habit: Habit
+) -> tuple[Effect, ...]:
+    settings = pack.over_time_in(person.country)
+    hours = int((now - (progress.opened_at or now)).total_seconds() // 3600)
+    if person.has_left and habit.danger is None:
+        # After the programme a reply is a kindness, not a habit: somebody may look, nobody is called out.
+        found = None
+    else:
+        found = read_silence(habit, missed + 1, hours, settings, person.language)
+    # Where somebody always answers, the call is due now.
+    task = RaiseTask("silence", due_hours=SOON if habit.is_steady(settings) else LATER, once_per="session")
+    ended = EndSession(progress, "expired", is_silent=True)
+    return (task, ended) if found is None else (RaiseAlert(found), task, ended)

@@ -55,7 +55,7 @@ def take_turn(
     heard = reader.identify(message.text, person.language, person.languages)
     language, memory = conversation_in(heard, person, memory, pack, now)
     talk = Talk(person, memory, pack, now, language)
-    read = reader.assess(message.text, person.language, person.languages, message.opinion, heard)
+    read = talk.among_earlier(reader.assess(message.text, person.language, person.languages, message.opinion, heard))
     until = memory.pending_until
     pending = memory.pending if until is not None and now < until else ""
     if memory.pending:

@@ -102,14 +102,40 @@ class WordList:
 
     def read(self, words: Sequence[str]) -> list[str]:
         """The words (with clause ends) as this language's lists spell them."""
+        return self.readings(words)[0]
+
+    def readings(self, words: Sequence[str]) -> tuple[list[str], ...]:
+        """As `read`; and, where it joined pairs of words, once more with them apart.
+
+        Two words that are often one may also be the end of a cry and the start of the next: *gida na* → *gidana*.
+        """
         cache = self._cache
-        result: list[str] = []
+        apart: list[str] = []
         for word in words:
             pieces = cache.get(word)
-            result += self._resolve(word) if pieces is None else pieces
-        if not self._pair_starts.isdisjoint(result):
-            result = self._join_pairs(result)
-        return result
+            apart += self._resolve(word) if pieces is None else pieces
+        if self._pair_starts.isdisjoint(apart):
+            return (apart,)
+        joined = self._join_pairs(apart)
+        return (joined, apart) if joined != apart else (apart,)
+
+    def origins(self, words: Sequence[str], spelled: Sequence[str]) -> list[int]:
+        """For each word of one of the `readings`, which word of the message it came from (a joined pair: the later)."""
+        apart = [at for at, word in enumerate(words) for _ in (self._cache.get(word) or self._resolve(word))]
+        if len(apart) == len(spelled):
+            return apart
+        joined: list[int] = []
+        pieces = self.readings(words)[-1]
+        kept: list[str] = []
+        for at, word in zip(apart, pieces, strict=True):
+            pair = self._pairs.get((kept[-1], word)) if kept else None
+            if pair:
+                kept[-1:] = pair
+                joined[-1:] = [at] * len(pair)
+            else:
+                kept.append(word)
+                joined.append(at)
+        return joined
 
     def find(self, words: Sequence[str]) -> list[Hit]:
         """Every place where a phrase stands, nearest words first, at most `MAX_GAP` others inside."""

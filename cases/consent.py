@@ -1,6 +1,7 @@
 """Consent by purpose and version: given, withdrawn, and what stands now. Nothing is overwritten."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +13,8 @@ from store import tables
 from store.database import Database
 
 # checkins: messages and their answers · referral: passing facts to a named service · research: anonymous study ·
-# family: speaking with a named relative.
-PURPOSES = ("checkins", "referral", "research", "family")
+# family: speaking with a named relative · after_exit: a few messages after the person has left the programme.
+PURPOSES = ("checkins", "referral", "research", "family", "after_exit")
 
 
 class ConsentError(ValueError):
@@ -60,6 +61,41 @@ async def give(
         await connection.execute(sa.insert(c), [row])
         data = {"purpose": purpose, "version": version, "language": language}
         await audit.record(connection, database, staff_id, "consent.given", f"beneficiary/{beneficiary_id}", data, now)
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredConsent:
+    """What a person themselves answered to a question about consent, in a check-in of this version."""
+
+    beneficiary_id: int
+    purpose: str
+    is_given: bool
+    version: str
+    language: str
+
+
+async def record_answers(
+    database: Database, connection: AsyncConnection, answers: Sequence[AnsweredConsent], now: datetime
+) -> None:
+    """Consent given or withdrawn by answers, in the caller's transaction: the last answer of a person counts.
+
+    Nothing goes to the audit trail: these are the person's own words, stored as their answers.
+    """
+    c = tables.consent
+    last = {(each.beneficiary_id, each.purpose): each for each in answers}
+    for purpose in sorted({purpose for _, purpose in last}):
+        people = [beneficiary_id for beneficiary_id, each in last if each == purpose]
+        await connection.execute(
+            sa.update(c)
+            .where(c.c.beneficiary_id.in_(people), c.c.purpose == purpose, c.c.withdrawn_at.is_(None))
+            .values(withdrawn_at=now)
+        )
+    given = [each for each in last.values() if each.is_given]
+    rows = [
+        consent_row(database, each.beneficiary_id, each.purpose, each.version, each.language, "answer", now)
+        for each in given
+    ]
+    await database.insert_rows(connection, c, rows)
 
 
 async def withdraw(database: Database, beneficiary_id: int, purpose: str, staff_id: int | None, now: datetime) -> bool:

@@ -279,7 +279,9 @@ async def _write(database: Database, connection: AsyncConnection, plan: _Plan) -
     await database.insert_rows(connection, tables.contact, plan.contacts)
     if plan.updated:
         # Numbers may move between people of one file: free them all before giving any.
-        columns = [column.name for column in b.c if column.name not in {"id", "contact_id"}]
+        # What the person's own messages write meanwhile is not ours to put back.
+        own = {"id", "contact_id", "missed", "history"}
+        columns = [column.name for column in b.c if column.name not in own]
         release = sa.update(b).where(b.c.id == sa.bindparam("person_id")).values(contact_id=None)
         await connection.execute(release, [{"person_id": row["id"]} for row in plan.updated])
         change = (
@@ -383,6 +385,17 @@ async def set_state(database: Database, beneficiary_id: int, state: str, staff_i
         )
         if state == "active" and not (await connection.execute(consents)).scalar():
             raise PeopleError("This person has not consented to check-ins: record the consent first.")
-        await connection.execute(sa.update(b).where(b.c.id == beneficiary_id).values(state=state))
+        values: dict[str, Any] = {"state": state}
+        if state != "died":
+            values["exited_on"] = now.date() if state == "exited" else None
+        await connection.execute(sa.update(b).where(b.c.id == beneficiary_id).values(values))
+        if state in ("exited", "died"):
+            # What was asked before is not asked any more; what was planned is withheld when it would leave.
+            s = tables.session
+            await connection.execute(
+                sa.update(s)
+                .where(s.c.beneficiary_id == beneficiary_id, s.c.state == "open")
+                .values(state="stopped", ended_at=now, due_at=None, timer=None)
+            )
         data = {"from": old, "to": state}
         await audit.record(connection, database, staff_id, "person.state", f"beneficiary/{beneficiary_id}", data, now)

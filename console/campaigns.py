@@ -54,7 +54,10 @@ def plan_words(plan: Plan) -> str:
         said = ngettext("Every week", "Every %(num)s weeks", plan.every)
         clock = clock or _("at each person’s own hour")
     else:
-        said = _("%(days)s days after arrival", days=", ".join(str(day) for day in plan.days))
+        days = ", ".join(str(day) for day in plan.days)
+        said = _("%(days)s days after arrival", days=days)
+        if plan.kind == "after_exit":
+            said = _("%(days)s days after leaving", days=days)
     return _("%(day)s, %(hour)s", day=said, hour=clock) if clock else said
 
 
@@ -88,8 +91,8 @@ async def _form(request: web.Request, typed: Mapping[str, Any], fault: str) -> w
 async def create(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
     form = await request.post()
-    typed = {key: str(value) for key, value in form.items() if key != "sites"}
-    sites = [str(value) for value in form.getall("sites", [])]
+    typed = {key: str(value) for key, value in form.items() if key not in {"sites", "states"}}
+    sites, states = ([str(value) for value in form.getall(name, [])] for name in ("sites", "states"))
     code = new_code(typed.get("name", ""))
     try:
         await campaigns.create(
@@ -99,11 +102,11 @@ async def create(request: web.Request) -> web.StreamResponse:
             name=typed.get("name", "").strip(),
             checkin=typed.get("checkin", ""),
             plan=plan_of(typed),
-            audience=await _audience(request, sites),
+            audience=await _audience(request, sites) | ({"states": states} if states else {}),
             now=now_of(request),
         )
     except (CampaignError, PlanError, FormError) as refused:
-        return await _form(request, {**typed, "sites": sites}, sentence(refused))
+        return await _form(request, {**typed, "sites": sites, "states": states}, sentence(refused))
     async with console.database.write() as connection:
         await audit.record(
             connection, console.database, viewer.id, "campaign.created", f"campaign/{code}", {}, now_of(request)
@@ -150,16 +153,24 @@ def plan_of(typed: Mapping[str, str]) -> Plan:
             raise FormError("Choose the day on which it is sent.") from None
         return Plan("once", date=day, minute=minute)
     if kind == "after_anchor":
-        days = re.split(r"[\s,;]+", typed.get("days", "").strip())
-        if not all(re.fullmatch(r"[0-9]{1,5}", one) for one in days):
-            raise FormError("Write the days after arrival as numbers, for example 7, 30, 90.")
-        return Plan("after_anchor", days=tuple(int(one) for one in days), minute=minute)
+        days = _days(typed.get("days", ""), "Write the days after arrival as numbers, for example 7, 30, 90.")
+        return Plan("after_anchor", days=days, minute=minute)
+    if kind == "after_exit":
+        days = _days(typed.get("days_left", ""), "Write the days after leaving as numbers, for example 182, 365.")
+        return Plan("after_exit", days=days, minute=minute)
     if kind == "weekly":
         every = typed.get("every", "1").strip() or "1"
         if not re.fullmatch(r"[0-9]{1,3}", every):
             raise FormError("Write every how many weeks as a number.")
         return Plan("weekly", every=int(every), minute=minute)
     raise FormError("Choose when it is sent.")
+
+
+def _days(text: str, otherwise: str) -> tuple[int, ...]:
+    days = re.split(r"[\s,;]+", text.strip())
+    if not all(re.fullmatch(r"[0-9]{1,5}", one) for one in days):
+        raise FormError(otherwise)
+    return tuple(int(one) for one in days)
 
 
 def _minute(text: str) -> int | None:

@@ -209,6 +209,7 @@ CAMPAIGN_KINDS: Mapping[str, str] = {
     "once": "Once",
     "weekly": "Every week, at each person's own day and hour",
     "after_anchor": "Days after the person's arrival",
+    "after_exit": "Days after the person left the programme",
 }
 SESSION_STATES: Mapping[str, str] = {
     "open": "Under way",
@@ -237,6 +238,7 @@ LEFT_OUT: Mapping[str, str] = {
     "no_contact": "no number",
     "opted_out": "stopped messages",
     "consent_withdrawn": "withdrew consent",
+    "no_consent_after_exit": "left, and did not agree to be written to after it",
     "language": "speak a language the check-in is not written in",
     "phone_not_private": "do not have a private phone",
     "site_paused": "at a site that is paused",

@@ -4,6 +4,7 @@ A programme's folder has the same layout as `content/builtin`; every file in it 
 - under a phrase's key, a question's text or a check-in's file name **takes the place** of the built-in one;
 - in word lists and `forbidden.yaml` is **added** (`replace: [harmless]` starts anew; see `content.parts.read_words`);
 - in `reasons.yaml` takes the place of the built-in text under the same name;
+- in `overtime.yaml` takes the place of the built-in number of that name;
 - in `pack.yaml` names the programme, its version and the languages it offers.
 `common.yaml` beside the language folders holds words that belong to every language.
 """
@@ -14,9 +15,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from content.overtime import read_over_time
 from content.parts import EMPTY_WORDS, read_checkin, read_texts, read_words
 from content.reasons import read_reasons
-from content.schema import LANGUAGES, Checkin, Pack, QuestionText, Words
+from content.schema import LANGUAGES, Checkin, OverTime, Pack, QuestionText, Words
 from content.source import Desk, Entry, Fault
 from content.training import FILES as TRAINING_FILES
 from content.training import OTHER
@@ -65,6 +67,8 @@ class _Draft:
     words: dict[str, Words] = field(default_factory=dict)
     forbidden: dict[str, tuple[str, ...]] = field(default_factory=dict)
     reasons: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    over_time: dict[str, int] = field(default_factory=dict)
+    over_time_by_country: dict[str, dict[str, int]] = field(default_factory=dict)
     places: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
 
 
@@ -97,6 +101,10 @@ def _read(path: Path | None, digest: str) -> Loaded:
         forbidden=draft.forbidden,
         reviewed_by=draft.reviewed_by,
         reasons=draft.reasons,
+        over_time=OverTime(**draft.over_time),
+        over_time_by_country={
+            country: OverTime(**draft.over_time | own) for country, own in draft.over_time_by_country.items()
+        },
     )
     return Loaded(pack, desk.faults, draft.places)
 
@@ -158,6 +166,9 @@ def _read_layer(desk: Desk, draft: _Draft, layer: Path) -> None:
     reasons = _opened(desk, layer, "reasons.yaml")
     if reasons is not None:
         read_reasons(desk, reasons, draft.reasons)
+    over_time = _opened(desk, layer, "overtime.yaml")
+    if over_time is not None:
+        read_over_time(desk, over_time, draft.over_time, draft.over_time_by_country)
     common = _opened(desk, layer, "common.yaml")
     for language in draft.languages:
         _read_language(desk, draft, layer, language, common)
@@ -181,7 +192,7 @@ def _read_language(desk: Desk, draft: _Draft, layer: Path, language: str, common
 
 def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
     """A file that nothing reads is a typing error somebody would look for long."""
-    single = ("pack", "forbidden", "common", "intents", "limits", "reasons", "languages")
+    single = ("pack", "forbidden", "common", "intents", "limits", "reasons", "languages", "overtime")
     known = {f"{name}.yaml" for name in single}
     known |= set(_known_files(draft.languages))
     for file in sorted((*layer.rglob("*.yaml"), *layer.rglob("*.yml"))):

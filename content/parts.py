@@ -18,6 +18,7 @@ from content.schema import (
     SignalList,
     Sum,
     Words,
+    Worse,
 )
 from content.source import Desk, Entry
 
@@ -29,13 +30,14 @@ _CHECKIN_KEYS = (
 )  # fmt: skip
 _QUESTION_KEYS = (
     "id", "kind", "options", "minimum", "maximum", "when", "optional",
-    "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route", "languages", "private_only",
+    "alarm_at_least", "alarm_at_most", "alarm_level", "alarm_route", "languages", "private_only", "worse", "consent",
 )  # fmt: skip
 _LISTS = (
     "negations", "harmless", "third_person", "past", "yes", "no", "fine", "names", "ages",
     "thanks", "corrections", "end_requests", "common",
     "polite", "fillers", "number_marks", "denials", "asking", "number_joins", "halves", "ranges",
 )  # fmt: skip
+CONSENTS = ("after_exit",)  # purposes that a person's own answer can give; the others need a conversation
 _COMMANDS = ("stop", "start", "help", "call_me")
 _NUMBERED = ("numbers", "months", "days")
 WORD_KEYS = (*_LISTS, *_NUMBERED, "signals", "groups", "spellings", "commands")
@@ -102,7 +104,7 @@ def _offered(desk: Desk, entry: Entry | None, languages: Sequence[str]) -> tuple
 
 def _sum(desk: Desk, entry: Entry, known: Sequence[str]) -> Sum:
     keys = desk.mapping(
-        entry, ("id", "questions", "threshold", "level", "route", "countries"),
+        entry, ("id", "questions", "threshold", "level", "route", "countries", "worse"),
         required=("id", "questions", "threshold", "level"),
     )  # fmt: skip
     countries = desk.mapping(keys["countries"]) if "countries" in keys else {}
@@ -113,7 +115,10 @@ def _sum(desk: Desk, entry: Entry, known: Sequence[str]) -> Sum:
         level=_level(desk, keys.get("level")),
         route=_route(desk, keys.get("route"), "distress"),
         countries={code: desk.number(value) or 0 for code, value in countries.items()},
+        worse=_worse(desk, keys.get("worse")),
     )
+    if found.id in known:
+        desk.fault(entry.place, f"sum {found.id!r} is called like a question: their histories would mix")
     for question in found.questions:
         if question not in known:
             desk.fault(entry.place, f"sum {found.id!r}: there is no question {question!r}")
@@ -121,6 +126,28 @@ def _sum(desk: Desk, entry: Entry, known: Sequence[str]) -> Sum:
         desk.fault(entry.place, f"sum {found.id!r}: a threshold must be above 0")
     if found.level is Level.NONE:
         desk.fault(entry.place, f"sum {found.id!r}: without a level, reaching its threshold means nothing")
+    return found
+
+
+def _worse(desk: Desk, entry: Entry | None) -> Worse | None:
+    """`{up: 3, level: elevated}`, or `down` where lower is worse; `countries` have their own number."""
+    if entry is None:
+        return None
+    keys = desk.mapping(entry, ("up", "down", "level", "route", "countries"), required=("level",))
+    if ("up" in keys) == ("down" in keys):
+        desk.fault(entry.place, "worse needs either 'up' or 'down', and how far")
+    countries = desk.mapping(keys["countries"]) if "countries" in keys else {}
+    found = Worse(
+        by=desk.number(keys.get("up", keys.get("down"))) or 0,
+        level=_level(desk, keys.get("level")),
+        route=_route(desk, keys.get("route"), "distress"),
+        is_lower="down" in keys,
+        countries={code: desk.number(value) or 0 for code, value in countries.items()},
+    )
+    if min(found.by, *found.countries.values(), 1) <= 0:
+        desk.fault(entry.place, "worse by nothing is no change: a number above 0 is needed")
+    if found.level is Level.NONE:
+        desk.fault(entry.place, "worse without a level means nothing")
     return found
 
 
@@ -141,6 +168,8 @@ def _question(desk: Desk, entry: Entry) -> Question:
         alarm_route=_route(desk, keys.get("alarm_route")),
         languages=_offered(desk, keys["languages"], LANGUAGES) if "languages" in keys else (),
         private_only=desk.flag(keys.get("private_only")),
+        worse=_worse(desk, keys.get("worse")),
+        consent=desk.one_of(keys.get("consent"), CONSENTS, ""),
     )
     _check_question(desk, entry, question)
     return question
@@ -163,20 +192,28 @@ def _check_question(desk: Desk, entry: Entry, question: Question) -> None:
     has_alarm = question.alarm_at_least is not None or question.alarm_at_most is not None
     if has_alarm != (question.alarm_level is not Level.NONE):
         desk.fault(entry.place, f"question {question.id!r}: an alarm needs both a number and an alarm_level")
+    is_counted = question.kind in ("scale", "number") or any(option.score is not None for option in question.options)
+    if question.worse is not None and not is_counted:
+        desk.fault(entry.place, f"question {question.id!r}: without numbers or scores nothing can become worse")
+    if question.consent and question.kind != "yesno" and set(values) != {"yes", "no"}:
+        desk.fault(entry.place, f"question {question.id!r}: consent is a 'yes' or a 'no', and nothing else")
 
 
 def _option(desk: Desk, entry: Entry) -> Option:
     if isinstance(entry.value, str):
         return Option(desk.word(entry))
-    keys = desk.mapping(entry, ("value", "score", "level", "route"), required=("value",))
+    keys = desk.mapping(entry, ("value", "score", "level", "route", "twice"), required=("value",))
     option = Option(
         value=desk.word(keys.get("value")),
         score=desk.number(keys.get("score")),
         level=_level(desk, keys.get("level")),
         route=_route(desk, keys.get("route")),
+        twice=_level(desk, keys.get("twice")),
     )
-    if (option.level is Level.NONE) != (option.route == "none"):
+    if (max(option.level, option.twice) is Level.NONE) != (option.route == "none"):
         desk.fault(entry.place, f"option {option.value!r}: a level and a route go together")
+    if "twice" in keys and option.twice <= option.level:
+        desk.fault(entry.place, f"option {option.value!r}: twice in a row must be graver than once")
     return option
 
 

@@ -63,6 +63,20 @@ QuestionKind = Literal["choice", "scale", "number", "yesno", "date", "phone", "t
 
 
 @dataclass(frozen=True, slots=True)
+class Worse:
+    """A change for the worse against the person's own usual that is a signal below any threshold: `by` so much."""
+
+    by: float
+    level: Level
+    route: Route = "distress"
+    is_lower: bool = False  # the lower, the worse
+    countries: Mapping[str, float] = field(default_factory=dict)  # ISO code → `by`
+
+    def by_in(self, country: str) -> float:
+        return self.countries.get(country, self.by)
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One answer to a choice: `value` is stored; `score`, `level` and `route` say what choosing it means."""
 
@@ -70,6 +84,7 @@ class Option:
     score: float | None = None
     level: Level = Level.NONE
     route: Route = "none"
+    twice: Level = Level.NONE  # its level when an answer that has one was also given the time before
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,8 @@ class Question:
     alarm_at_most: float | None = None
     alarm_level: Level = Level.NONE
     alarm_route: Route = "none"
+    worse: Worse | None = None
+    consent: str = ""  # of a yesno, or a choice with both: "yes" gives consent for this purpose, "no" withdraws it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,7 @@ class Sum:
     level: Level
     route: Route = "distress"
     countries: Mapping[str, float] = field(default_factory=dict)  # ISO code → threshold
+    worse: Worse | None = None
 
     def threshold_in(self, country: str) -> float:
         return self.countries.get(country, self.threshold)
@@ -183,6 +201,21 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class OverTime:
+    """What only time shows, in numbers that a programme may set for itself or for a country."""
+
+    usual_from: int = 3  # so many earlier answers make a person's own usual …
+    usual_of: int = 8  # … of at most so many, the latest
+    repeat_times: int = 3  # the same kind of signal on so many different days …
+    repeat_days: int = 14  # … of so many is a repetition
+    missed_rounds: int = 2  # so many check-ins in a row without any answer
+    habit_of: int = 8  # check-ins from which a person's habit is read, the latest
+    steady_from: int = 6  # whoever answered each of them, and at least so many, is missed at once …
+    steady_hours: int = 24  # … if their answers usually came within this
+    danger_days: int = 30  # after a high or imminent alert, silence is danger for so long
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """All texts, word lists and rules of a programme, loaded and complete. `version` names what made an assessment."""
 
@@ -197,6 +230,11 @@ class Pack:
     reviewed_by: Mapping[str, str] = field(default_factory=dict)
     # Why the machine thinks so, for staff: (section, name, language) → text; see `builtin/reasons.yaml`.
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    over_time: OverTime = OverTime()
+    over_time_by_country: Mapping[str, OverTime] = field(default_factory=dict)
+
+    def over_time_in(self, country: str) -> OverTime:
+        return self.over_time_by_country.get(country, self.over_time)
 
     def phrase(self, key: str, language: str, **values: str) -> str:
         """The phrase in this language, in English where the pack lacks it (a human must still be able to read it)."""

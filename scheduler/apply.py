@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import effects as fx
 from cases.alerts import Danger, Key, open_or_join
+from cases.consent import AnsweredConsent, record_answers
 from channels.segments import count
 from content.schema import Level, Pack
 from scheduler.subjects import Subject, padded
@@ -50,7 +51,8 @@ class Changes:
         self._subjects: dict[int, Subject] = {}
         self._inbox: list[dict[str, Any]] = []
         self._contacts: dict[int, dict[str, Any]] = {}
-        self._languages: dict[int, str] = {}
+        self._people: dict[int, dict[str, Any]] = {}
+        self._consents: list[AnsweredConsent] = []
         self._missed: dict[int, str] = {}
         self._sessions: dict[int, dict[str, Any]] = {}
         self._answers: list[dict[str, Any]] = []
@@ -75,6 +77,8 @@ class Changes:
             self._inbox.append(_inbox_row(subject, message, level))
             self._contact(subject)["last_inbound_at"] = message.received_at
         if memory is not None and memory != subject.memory:
+            if memory.history != subject.memory.history and subject.beneficiary_id is not None:
+                self._people.setdefault(subject.beneficiary_id, {})["history"] = memory.history.to_json()
             subject.memory = memory
             self._contact(subject)["memory"] = memory.to_json()
         for effect in effects:
@@ -92,7 +96,7 @@ class Changes:
         # The memory is written along in any case: rows that set the same columns share a statement.
         return self._contacts.setdefault(subject.contact_id, {"memory": subject.memory.to_json()})
 
-    def _one(self, subject: Subject, effect: fx.Effect, message: Message | None) -> None:  # noqa: C901  one case each
+    def _one(self, subject: Subject, effect: fx.Effect, message: Message | None) -> None:  # noqa: C901, PLR0912  one case each
         match effect:
             case fx.Say():
                 self._say(subject, effect, message)
@@ -108,7 +112,7 @@ class Changes:
                 subject.person = replace(subject.person, language=language)
                 self._contact(subject)["language"] = language
                 if subject.beneficiary_id is not None:
-                    self._languages[subject.beneficiary_id] = language
+                    self._people.setdefault(subject.beneficiary_id, {})["language"] = language
             case fx.OptOut(by=by):
                 subject.person = replace(subject.person, opted_out=True)
                 self._contact(subject).update(opted_out_at=self._now, opted_out_by=by)
@@ -119,6 +123,8 @@ class Changes:
                 self._keep(subject, effect, message)
             case fx.EndSession():
                 self._end(subject, effect, message)
+            case fx.SetConsent():
+                self._set_consent(subject, effect)
             case _:
                 assert_never(effect)
 
@@ -257,9 +263,20 @@ class Changes:
             # The last answer ends the session without keeping it: often it is the only one.
             **({"answered_at": self._now} if message is not None and effect.state == "done" else {}),
         )
-        if subject.beneficiary_id is not None and (effect.state == "expired" or subject.missed):
-            self._missed[subject.beneficiary_id] = effect.state
+        if subject.beneficiary_id is not None and effect.is_silent:
+            self._missed[subject.beneficiary_id] = "missed"
+        elif subject.beneficiary_id is not None and effect.state != "stopped" and subject.missed:
+            self._missed[subject.beneficiary_id] = "heard"
         subject.progress, subject.session_id = None, None
+
+    def _set_consent(self, subject: Subject, effect: fx.SetConsent) -> None:
+        progress = subject.progress
+        if subject.beneficiary_id is None or progress is None:
+            return
+        version = f"{progress.checkin}/{progress.version}"
+        self._consents.append(
+            AnsweredConsent(subject.beneficiary_id, effect.purpose, effect.is_given, version, progress.language)
+        )
 
     # --- writing ---
 
@@ -273,6 +290,8 @@ class Changes:
         await self._write_contacts(connection)
         await database.update_rows(connection, t.session, self._sessions)
         await database.insert_rows(connection, t.answer, self._answers)
+        if self._consents:
+            await record_answers(database, connection, self._consents, self._now)
         await database.insert_rows(
             connection,
             t.assessment,
@@ -310,9 +329,8 @@ class Changes:
 
     async def _write_contacts(self, connection: AsyncConnection) -> None:
         await self._database.update_rows(connection, t.contact, self._contacts)
-        languages = {number: {"language": language} for number, language in self._languages.items()}
-        await self._database.update_rows(connection, t.beneficiary, languages)
-        for state, value in (("done", sa.literal(0)), ("expired", t.beneficiary.c.missed + 1)):
+        await self._database.update_rows(connection, t.beneficiary, self._people)
+        for state, value in (("heard", sa.literal(0)), ("missed", t.beneficiary.c.missed + 1)):
             chosen = [number for number, ended in self._missed.items() if ended == state]
             if chosen:
                 await connection.execute(

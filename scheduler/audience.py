@@ -11,7 +11,9 @@ from content.sentence import Sentence
 from scheduler.due import LATE_MINUTES, Plan
 from store import tables as t
 
-CONSENT = "checkins"
+CONSENT, CONSENT_AFTER_EXIT = "checkins", "after_exit"
+# Those who may be written to at all, and what of theirs must stand for it.
+STATES = ("active", "exited")
 
 
 class CampaignError(ValueError):
@@ -27,6 +29,11 @@ class Audience:
     roles: tuple[str, ...] = ()
     phone_kinds: tuple[str, ...] = ()
     paused_sites: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()  # empty: active; "exited" only with consent to be written to after it
+
+    @property
+    def reached_states(self) -> tuple[str, ...]:
+        return self.states or ("active",)
 
     def to_json(self) -> dict[str, list[str]]:
         return {name: list(getattr(self, name)) for name in self.__slots__ if getattr(self, name)}
@@ -38,13 +45,17 @@ class Audience:
             raise CampaignError(
                 Sentence("an audience has no %(name)r: it is sites, languages and roles", name=unknown[0])
             )
-        return cls(**{name: tuple(values) for name, values in data.items()})
+        found = cls(**{name: tuple(values) for name, values in data.items()})
+        for state in found.states:
+            if state not in STATES:
+                raise CampaignError(Sentence("nobody who is %(state)r is written to", state=state))
+        return found
 
 
 def chosen_people(audience: Audience) -> list[Any]:
     """Conditions on a beneficiary and its site for being written to at all."""
     b = t.beneficiary.c
-    conditions: list[Any] = [b.state == "active", b.age_band == "adult", b.contact_id.is_not(None)]
+    conditions: list[Any] = [b.state.in_(audience.reached_states), b.age_band == "adult", b.contact_id.is_not(None)]
     if audience.languages:
         conditions.append(b.language.in_(audience.languages))
     if audience.roles:
@@ -62,18 +73,24 @@ def site_ids(codes: Sequence[str]) -> Any:
     return sa.select(t.site.c.id).where(t.site.c.code.in_(codes))
 
 
-def _consents(*, withdrawn: bool) -> Any:
+def _consents(purpose: str, *, withdrawn: bool) -> Any:
     is_withdrawn = t.consent.c.withdrawn_at.is_not(None)
     return (
         sa.select(sa.literal(1))
-        .where(t.consent.c.beneficiary_id == t.beneficiary.c.id, t.consent.c.purpose == CONSENT)
+        .where(t.consent.c.beneficiary_id == t.beneficiary.c.id, t.consent.c.purpose == purpose)
         .where(is_withdrawn if withdrawn else sa.not_(is_withdrawn))
+        .correlate(t.beneficiary)
         .exists()
     )
 
 
-# Withdrawn counts unless it was given again; a programme that does not record consent for check-ins excludes nobody.
-NOT_WITHDRAWN = sa.not_(_consents(withdrawn=True) & sa.not_(_consents(withdrawn=False)))
+AFTER_EXIT = _consents(CONSENT_AFTER_EXIT, withdrawn=False)
+# Within the programme, withdrawn counts unless it was given again; a programme that does not record consent for
+# check-ins excludes nobody. After it, only consent that was given for just that and still stands.
+CONSENTING = sa.case(
+    (t.beneficiary.c.state == "exited", AFTER_EXIT),
+    else_=sa.not_(_consents(CONSENT, withdrawn=True) & sa.not_(_consents(CONSENT, withdrawn=False))),
+)
 
 
 @dataclass(frozen=True, slots=True)

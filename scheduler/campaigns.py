@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from content.schema import Pack
+from content.schema import Checkin, Pack
 from content.sentence import Sentence
 from scheduler.audience import Audience, Campaign, CampaignError, Draft, read_campaign, site_ids
 from scheduler.due import DAY, LATE_MINUTES, Plan
@@ -100,16 +100,25 @@ async def _checked(connection: AsyncConnection, pack: Pack, draft: Draft) -> Dra
             Sentence("check-in %(name)r is not written in %(names)s", name=draft.checkin, names=", ".join(missing))
         )
     await _check_sites(connection, (*draft.audience.sites, *draft.audience.paused_sites))
-    # Whoever speaks another language is left out, and the preview says so: nobody gets a text they cannot read.
-    audience = replace(draft.audience, languages=draft.audience.languages or offered)
-    if checkin.private_only:
-        audience = replace(audience, phone_kinds=("private",))
+    audience = _narrowed(draft, checkin, offered)
     plan = draft.plan
     if plan.kind == "weekly" and plan.since is None:
         plan = Plan("weekly", every=plan.every, since=draft.starts_at.date(), minute=plan.minute)
     return Draft(
         draft.code, draft.name, draft.checkin, plan, audience, draft.starts_at, draft.ends_at, draft.late_minutes
     )
+
+
+def _narrowed(draft: Draft, checkin: Checkin, offered: tuple[str, ...]) -> Audience:
+    # Whoever speaks another language is left out, and the preview says so: nobody gets a text they cannot read.
+    audience = replace(draft.audience, languages=draft.audience.languages or offered)
+    if checkin.private_only:
+        audience = replace(audience, phone_kinds=("private",))
+    if draft.plan.kind == "after_exit":
+        if audience.states not in ((), ("exited",)):
+            raise CampaignError("days after exit reach only people who have left")
+        audience = replace(audience, states=("exited",))
+    return audience
 
 
 async def _check_sites(connection: AsyncConnection, codes: Sequence[str]) -> None:

@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo
 
 from content.sentence import Sentence
 
-PlanKind = Literal["once", "weekly", "after_anchor"]
+PlanKind = Literal["once", "weekly", "after_anchor", "after_exit"]
+ANCHORED: frozenset[str] = frozenset({"after_anchor", "after_exit"})
 LATE_MINUTES = 6 * 60
 DAY = 1440  # minutes
 _NEVER = 0xFFFF
@@ -46,7 +47,7 @@ class Plan:
     date: _Date | None = None  # once
     every: int = 1  # weekly: every so many weeks …
     since: _Date | None = None  # … counted from the week of this day
-    days: tuple[int, ...] = ()  # after_anchor: days after the person's anchor date
+    days: tuple[int, ...] = ()  # after_anchor, after_exit: days after that date of the person's
     minute: int | None = None
 
     def __post_init__(self) -> None:
@@ -56,13 +57,13 @@ class Plan:
 
     def _fault(self) -> Sentence | None:  # noqa: PLR0911  one line for each way to be wrong
         if self.kind not in get_args(PlanKind):
-            return Sentence("a plan is once, weekly or after_anchor, not %(kind)r", kind=self.kind)
+            return Sentence("a plan is once, weekly, after_anchor or after_exit, not %(kind)r", kind=self.kind)
         if (self.kind == "once") != (self.date is not None):
             return Sentence("a plan for once names its date, and only that one does")
-        if (self.kind == "after_anchor") != bool(self.days):
-            return Sentence("a plan after the anchor date names its days, and only that one does")
+        if (self.kind in ANCHORED) != bool(self.days):
+            return Sentence("a plan after the anchor date or exit names its days, and only such a one does")
         if any(not 0 <= day <= 36500 for day in self.days) or len(set(self.days)) != len(self.days):
-            return Sentence("days after the anchor date are different numbers from 0 up")
+            return Sentence("days after the anchor date or exit are different numbers from 0 up")
         if not 1 <= self.every <= 520:
             return Sentence("a weekly plan comes every 1 to 520 weeks")
         if self.minute is not None and not 0 <= self.minute < DAY:
@@ -76,7 +77,7 @@ class Plan:
                 data["date"] = self.date.isoformat() if self.date else None
             case "weekly":
                 data |= {"every": self.every, "since": self.since.isoformat() if self.since else None}
-            case "after_anchor":
+            case "after_anchor" | "after_exit":
                 data["days"] = list(self.days)
         return data
 
@@ -221,7 +222,7 @@ class Group:
     safe_until: int | None = None
     quiet_from: int = 0
     quiet_until: int = 0
-    anchor_date: date | None = None
+    anchor_date: date | None = None  # arrival, or exit: whichever the plan counts from
 
     @property
     def hours(self) -> AllowedHours:

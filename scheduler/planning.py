@@ -18,8 +18,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from scheduler.audience import NOT_WITHDRAWN, Campaign, Draft, chosen_people, read_campaign
-from scheduler.due import Group, Plan, Slot, slots
+from scheduler.audience import CONSENTING, Campaign, Draft, chosen_people, read_campaign
+from scheduler.due import ANCHORED, Group, Plan, Slot, slots
 from store import tables as t
 from store.database import Clock, Database, signal
 from store.queue import PURPOSES
@@ -162,7 +162,12 @@ def _is_over(campaign: Campaign, now: datetime) -> bool:
 def group_columns(plan: Plan) -> list[Any]:
     b = t.beneficiary.c
     columns: list[Any] = [b.site_id, b.weekday, b.minute, b.safe_from, b.safe_until]
-    return [*columns, b.anchor_date] if plan.kind == "after_anchor" else columns
+    return [*columns, _anchor(plan).label("anchor_date")] if plan.kind in ANCHORED else columns
+
+
+def _anchor(plan: Plan) -> Any:
+    """The date from which an anchored plan counts its days."""
+    return t.beneficiary.c.exited_on if plan.kind == "after_exit" else t.beneficiary.c.anchor_date
 
 
 class Book:
@@ -240,7 +245,7 @@ async def _insert(
 ) -> int:
     """One INSERT … SELECT: people, their contacts and the slots of their groups. Gives how many messages are new."""
     b, o = t.beneficiary.c, t.outbox.c
-    by_anchor = campaign.plan.kind == "after_anchor"
+    by_anchor = campaign.plan.kind in ANCHORED
     moments = _moments(database.kind, planned)
     m = moments.c
     people = (await connection.execute(sa.select(sa.func.count()).select_from(t.beneficiary).where(*here))).scalar_one()
@@ -258,7 +263,7 @@ async def _insert(
         b.minute == m.minute,
         sa.func.coalesce(b.safe_from, -1) == m.safe_from,
         sa.func.coalesce(b.safe_until, -1) == m.safe_until,
-        *([sa.func.coalesce(b.anchor_date, _NO_DATE) == m.anchor_date] if by_anchor else []),
+        *([sa.func.coalesce(_anchor(campaign.plan), _NO_DATE) == m.anchor_date] if by_anchor else []),
     ]
     chosen = (
         sa.select(
@@ -269,7 +274,7 @@ async def _insert(
         .select_from(
             t.beneficiary.join(t.contact, t.contact.c.id == b.contact_id).join(moments, sa.and_(*same_group))
         )
-        .where(*here, *chosen_people(campaign.audience), t.contact.c.opted_out_at.is_(None), NOT_WITHDRAWN)
+        .where(*here, *chosen_people(campaign.audience), t.contact.c.opted_out_at.is_(None), CONSENTING)
         # Who enrolled after the hour had passed begins with the next one.
         .where(m.at >= sa.type_coerce(b.enrolled_at, sa.BigInteger))
     )  # fmt: skip

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.checkin import open_checkin
 from channels.segments import count
 from content.schema import Pack
-from scheduler.audience import NOT_WITHDRAWN, Audience, Campaign, Draft, chosen_people, site_ids
+from scheduler.audience import CONSENTING, Audience, Campaign, Draft, chosen_people, site_ids
 from scheduler.planning import FOREVER, Book, Window, group_columns, load_sites
 from store import tables as t
 
@@ -56,7 +56,7 @@ async def preview_of(
     found = await connection.execute(
         sa.select(*columns, sa.func.count().label("people"))
         .select_from(t.beneficiary.join(t.contact, t.contact.c.id == b.contact_id))
-        .where(*chosen_people(draft.audience), t.contact.c.opted_out_at.is_(None), NOT_WITHDRAWN)
+        .where(*chosen_people(draft.audience), t.contact.c.opted_out_at.is_(None), CONSENTING)
         .group_by(*columns)
     )
     counted: Counter[tuple[date, str, str]] = Counter()
@@ -77,19 +77,20 @@ async def preview_of(
 
 
 async def _left_out(connection: AsyncConnection, audience: Audience) -> dict[str, int]:
-    """Why active people of the sites and roles asked for get nothing: the first reason that holds for each."""
+    """Why people of the states, sites and roles asked for get nothing: the first reason that holds for each."""
     b = t.beneficiary.c
     why = sa.case(
         (b.age_band != "adult", "not_adult"),
         (b.contact_id.is_(None), "no_contact"),
         (t.contact.c.opted_out_at.is_not(None), "opted_out"),
-        (sa.not_(NOT_WITHDRAWN), "consent_withdrawn"),
+        ((b.state == "exited") & sa.not_(CONSENTING), "no_consent_after_exit"),
+        (sa.not_(CONSENTING), "consent_withdrawn"),
         (b.language.not_in(audience.languages), "language"),
         *([(b.phone_kind.not_in(audience.phone_kinds), "phone_not_private")] if audience.phone_kinds else []),
         *([(b.site_id.in_(site_ids(audience.paused_sites)), "site_paused")] if audience.paused_sites else []),
         else_=sa.null(),
     ).label("why")
-    asked: list[Any] = [b.state == "active"]
+    asked: list[Any] = [b.state.in_(audience.reached_states)]
     if audience.sites:
         asked.append(b.site_id.in_(site_ids(audience.sites)))
     if audience.roles:

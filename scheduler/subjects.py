@@ -1,7 +1,7 @@
 """Who is writing: everything a turn may know of its contacts, loaded in a few statements however many they are."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import effects as fx
+from bot.history import History
 from cases.hours import Hours
 from content.schema import Pack
 from scheduler.due import AllowedHours
@@ -56,6 +57,7 @@ _CONTACT_COLUMNS = (
     t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.site_id, t.beneficiary.c.language,
     t.beneficiary.c.age_band, t.beneficiary.c.phone_kind, t.beneficiary.c.duress_word, t.beneficiary.c.missed,
     t.beneficiary.c.safe_from, t.beneficiary.c.safe_until, t.beneficiary.c.state.label("beneficiary_state"),
+    t.beneficiary.c.history,
     t.session.c.id.label("session_id"), t.session.c.progress, t.session.c.campaign_id, t.session.c.due_at,
     t.session.c.timer, t.session.c.timer_step,
     t.alert.c.id.label("alert_id"), t.alert.c.is_silent, _REPORT.c.id.label("report_id"),
@@ -184,6 +186,8 @@ def _subject(row: Any, sites: Mapping[int, Site], pack: Pack, now: datetime) -> 
         # the file of the person whose number it was.
         return subject
     subject.beneficiary_id = row.beneficiary_id
+    if row.history is not None:
+        subject.memory = replace(subject.memory, history=History.from_json(row.history))
     subject.missed = row.missed
     subject.safe_from, subject.safe_until = row.safe_from, row.safe_until
     if row.progress:
@@ -198,7 +202,9 @@ def _enrolment(row: Any) -> dict[str, Any]:
     if row.beneficiary_id is None or row.unverified_since is not None:
         return {}
     return {
-        "enrolled": row.beneficiary_state not in ("exited", "died"),
+        # Whoever has left is still ours to hear; whoever writes from the number of somebody who died is a stranger.
+        "enrolled": row.beneficiary_state != "died",
+        "has_left": row.beneficiary_state == "exited",
         "is_minor": row.age_band != "adult",
         "phone_kind": row.phone_kind,
         "duress_word": row.duress_word or "",
@@ -225,6 +231,7 @@ def stranger(
         country=site.country if site else "",
         staff_on_duty=site.is_staffed if site else False,
         hotline=site.hotline if site else "",
+        time_zone=site.time_zone if site else "UTC",
     )
     return Subject(
         contact_id=contact_id, channel_id=channel_id, site_id=site_id, beneficiary_id=None, person=person,

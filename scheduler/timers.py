@@ -14,10 +14,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.effects import Effect, Progress
+from bot.overtime import Habit
+from bot.timers import is_silent
 from bot.turn import time_passed
 from content.schema import Pack
 from scheduler.apply import Changes
 from scheduler.due import AllowedHours
+from scheduler.habits import load_habits
 from scheduler.subjects import Subject, load_subjects
 from store import tables as t
 from store.database import Clock, Database, is_conflict, is_unreachable
@@ -57,6 +60,11 @@ async def _batch(database: Database, pack: Pack, found: Sequence[tuple[int, int]
         subjects = await load_subjects(
             connection, database, pack, now, contact_ids=sorted({contact_id for _, contact_id in found})
         )
+        silent = {
+            each.beneficiary_id: each.person.country for each in subjects.values()
+            if each.beneficiary_id is not None and _ends_in_silence(each, now)
+        }  # fmt: skip
+        habits = await load_habits(connection, pack, silent, now)
         changes = Changes(database, pack, now)
         moved: list[dict[str, Any]] = []
         for session_id, contact_id in found:
@@ -68,7 +76,9 @@ async def _batch(database: Database, pack: Pack, found: Sequence[tuple[int, int]
             if subject.session_due is None or subject.session_due > now:
                 continue
             try:
-                decided = _decide(subject, subject.progress, pack, now)
+                decided = _decide(
+                    subject, subject.progress, pack, now, habits.get(subject.beneficiary_id or 0, Habit())
+                )
             except Exception as error:  # noqa: BLE001  whatever it is, the others' timers must run
                 moved.append(_aside(session_id, error, now))
                 await _tell(database, connection, subject, session_id, now)
@@ -103,7 +113,19 @@ class _Moved:
     step: int
 
 
-def _decide(subject: Subject, progress: Progress, pack: Pack, now: datetime) -> tuple[Effect, ...] | _Moved:
+def _ends_in_silence(subject: Subject, now: datetime) -> bool:
+    return (
+        subject.progress is not None
+        and subject.session_timer != "remind"
+        and subject.session_due is not None
+        and subject.session_due <= now
+        and is_silent(subject.progress, subject.memory)
+    )
+
+
+def _decide(
+    subject: Subject, progress: Progress, pack: Pack, now: datetime, habit: Habit
+) -> tuple[Effect, ...] | _Moved:
     timer, step = subject.session_timer or "expire", subject.session_timer_step
     end = _end(pack, progress, now)
     if timer == "remind" and step == progress.step:
@@ -112,7 +134,7 @@ def _decide(subject: Subject, progress: Progress, pack: Pack, now: datetime) -> 
             return _Moved(end, "expire", step)
         if moment > now:
             return _Moved(moment, "remind", step)
-    effects = time_passed(timer, step, subject.person, progress, subject.memory, pack, now, subject.missed)
+    effects = time_passed(timer, step, subject.person, progress, subject.memory, pack, now, subject.missed, habit)
     # Nothing: the session moved on without this timer. It must not stay open for ever, so its end is set anew.
     return effects or _Moved(max(end, now), "expire", progress.step)
 

@@ -1,9 +1,10 @@
 """Every table, as SQLAlchemy Core. Kinds and states are plain text checked in code; times are UTC milliseconds.
 
 Personal text lives in few columns, all sealed: numbers, names (`contact`, `beneficiary`, `staff`), messages (`inbox`,
-`outbox`), answers (`answer`, `session`), notes (`alert_event`, `case_event`, `follow_up`, `goal`, `referral`,
-`finding`, `handover`), proposed phrases (`proposal`). Ids are assigned by the client (`Database.new_id`), so that rows
-of several tables can be written in one batch, except in the append-only journals, whose order is their id.
+`outbox`), answers (`answer`, `session`) and the past they are read against (`beneficiary.history`), notes
+(`alert_event`, `case_event`, `follow_up`, `goal`, `referral`, `finding`, `handover`), proposed phrases (`proposal`).
+Ids are assigned by the client (`Database.new_id`), so that rows of several tables can be written in one batch, except
+in the append-only journals, whose order is their id.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -174,6 +175,10 @@ beneficiary = Table(
     Column("state", String(16), nullable=False),
     Column("missed", Integer, nullable=False, server_default="0"),
     Column("enrolled_at", Instant, nullable=False),
+    # The day on which they left the programme: contacts after it are counted from here.
+    Column("exited_on", sa.Date),
+    # bot.history.History as JSON: earlier scores, runs and days of signals, so that no message needs a query for them.
+    Column("history", SealedJson("beneficiary.history")),
     Index("ix_beneficiary_due", "site_id", "weekday", "minute"),
 )
 
@@ -367,9 +372,9 @@ campaign = Table(
     Column("code", String(48), nullable=False, unique=True),
     Column("name", String(120), nullable=False),
     Column("checkin", String(48), nullable=False),
-    Column("kind", String(16), nullable=False),  # once · weekly · after_anchor
+    Column("kind", String(16), nullable=False),  # once · weekly · after_anchor · after_exit
     Column("plan", Json, nullable=False),  # scheduler.due.Plan as JSON
-    Column("audience", Json, nullable=False),  # {"sites": [...], "languages": [...], "roles": [...]}; absent = all
+    Column("audience", Json, nullable=False),  # {"sites": […], "languages": […], "roles": […], "states": […]}
     Column("late_minutes", Integer, nullable=False),
     Column("state", String(16), nullable=False),  # draft · running · paused · done
     Column("created_at", Instant, nullable=False),

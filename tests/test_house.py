@@ -83,7 +83,7 @@ def test_every_folder_of_the_design_holds_something(folder: str) -> None:
 # --- pure rooms ---
 
 PURE = [
-    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bot").glob("*.py") if path.name != "__init__.py"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bot").glob("**/*.py") if path.name != "__init__.py"),
     "content/schema.py",
     "channels/segments.py",
     "cases/rules.py",

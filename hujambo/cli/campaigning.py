@@ -28,13 +28,16 @@ def add_commands(commands: Any) -> None:
     create.add_argument("code")
     create.add_argument("--name", required=True)
     create.add_argument("--checkin", default="weekly")
-    create.add_argument("--kind", choices=["once", "weekly", "after_anchor"], default="weekly")
+    create.add_argument("--kind", choices=["once", "weekly", "after_anchor", "after_exit"], default="weekly")
     create.add_argument("--date", type=date.fromisoformat, help="once: the day, YYYY-MM-DD")
     create.add_argument("--every", type=int, default=1, help="weekly: every so many weeks")
-    create.add_argument("--days", type=split, default=[], help="after_anchor: days after the anchor date")
+    create.add_argument("--days", type=split, default=[], help="after_anchor, after_exit: days after that date")
     create.add_argument("--at", type=minute, help="HH:MM, local (default: each person's own hour)")
     for name in ("sites", "languages", "roles"):
         create.add_argument(f"--{name}", type=split, default=[], help="separated by commas; none: all")
+    create.add_argument(
+        "--states", type=split, default=[], help="active, exited (only with consent to after_exit); none: active"
+    )
     create.add_argument("--late-minutes", type=int, default=LATE_MINUTES)
     preview = command(commands, "preview", "who would get what, and who not", _campaign_preview)
     preview.add_argument("code")
@@ -57,7 +60,8 @@ def _campaign_create(args: argparse.Namespace) -> int:
         raise RefusedError("--days: numbers, separated by commas")
     days = tuple(int(day) for day in args.days)
     plan = Plan(kind=args.kind, date=args.date, every=args.every, days=days, minute=args.at)
-    audience = {name: getattr(args, name) for name in ("sites", "languages", "roles") if getattr(args, name)}
+    parts = ("sites", "languages", "roles", "states")
+    audience = {name: getattr(args, name) for name in parts if getattr(args, name)}
     with_database(
         lambda database, settings: campaigns.create(
             database, load_pack(settings.content), code=args.code, name=args.name, checkin=args.checkin, plan=plan,

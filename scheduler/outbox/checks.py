@@ -21,6 +21,7 @@ class Facts:
     opted_out_by: str | None = None
     held_until: datetime | None = None
     beneficiary_state: str | None = None
+    follows_exit: bool = False  # meant for people who have left, and this one's consent to that still stands
     age_band: str | None = None
     open_session: int | None = None  # of the contact
     session_id: int | None = None  # of the row
@@ -63,7 +64,7 @@ def _why_withheld(facts: Facts) -> str | None:  # noqa: PLR0911  one line per re
         return None
     if facts.is_unverified:
         return "unverified"
-    if facts.beneficiary_state != "active":
+    if facts.beneficiary_state != "active" and not (facts.beneficiary_state == "exited" and facts.follows_exit):
         return "not_active"
     if facts.purpose == "checkin" and facts.age_band != "adult":
         return "minor"

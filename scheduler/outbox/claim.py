@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.checkin import Opening, open_checkin
 from channels.segments import count
 from content.schema import Pack
+from scheduler.audience import CONSENTING, Audience
 from scheduler.outbox import checks, pace
 from scheduler.outbox.losses import Loss, lose
 from scheduler.retry import OWN_OUTCOMES
@@ -98,6 +99,8 @@ _IS_WELCOMED = sa.case(
     ),
     else_=sa.true(),
 )
+# Of those who have left only; what others consented to was looked at when their message was planned.
+_MAY_FOLLOW_EXIT = sa.case((t.beneficiary.c.state == "exited", CONSENTING), else_=sa.false())
 _DUE = _due_ids()
 _CANDIDATES = (
     sa.select(
@@ -109,7 +112,8 @@ _CANDIDATES = (
         t.beneficiary.c.id.label("beneficiary_id"), t.beneficiary.c.language,
         t.beneficiary.c.state.label("beneficiary_state"), t.beneficiary.c.age_band,
         t.staff.c.phone, t.staff.c.email, t.staff.c.disabled_at,
-        _OPEN.c.id.label("open_session"), t.campaign.c.checkin, _IS_WELCOMED.label("is_welcomed"),
+        _OPEN.c.id.label("open_session"), t.campaign.c.checkin, t.campaign.c.audience,
+        _IS_WELCOMED.label("is_welcomed"), _MAY_FOLLOW_EXIT.label("may_follow_exit"),
     )
     .join(_DUE, _DUE.c.id == t.outbox.c.id)
     .outerjoin(t.contact, t.contact.c.id == t.outbox.c.contact_id)
@@ -309,12 +313,18 @@ class _Sorting:
             opted_out_by=(row.opted_out_by or "word") if row.opted_out_at is not None else None,
             held_until=row.held_until,
             beneficiary_state=row.beneficiary_state,
+            follows_exit=bool(row.may_follow_exit) and _is_for_those_who_left(row),
             age_band=row.age_band,
             open_session=row.open_session,
             session_id=row.session_id,
             staff_disabled=row.disabled_at is not None,
             is_unverified=row.unverified_since is not None,
         )
+
+
+def _is_for_those_who_left(row: Any) -> bool:
+    """A reminder follows a check-in that left for them; exit ends the sessions of all earlier ones."""
+    return row.audience is None or "exited" in Audience.from_json(row.audience).states
 
 
 def _session_row(session_id: int, row: Any, opening: Opening) -> dict[str, Any]:

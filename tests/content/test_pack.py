@@ -118,7 +118,7 @@ def test_every_fault_is_listed_at_once_with_file_and_line(tmp_path: Path) -> Non
             "checkins/monthly.yaml:4: 'scal' is not known here; choose one of: "
             "choice, scale, number, yesno, date, phone, text"
         ),
-        "checkins/monthly.yaml:9: unknown name 'levle'; known here: level, route, score, value",
+        "checkins/monthly.yaml:9: unknown name 'levle'; known here: level, route, score, twice, value",
         (
             "checkins/monthly.yaml:11: 'highest' is not known here; choose one of: "
             "none, practical, elevated, high, imminent"

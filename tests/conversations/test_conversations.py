@@ -20,6 +20,7 @@ import yaml
 from bot import effects as fx
 from bot.checkin import open_checkin, question_key
 from bot.distress import Reader
+from bot.history import History
 from bot.turn import take_turn, time_passed
 from channels.segments import count
 from content.check import find_forbidden
@@ -74,7 +75,8 @@ class Stage:
     timer_step: int = 0
 
     def through_the_database(self) -> None:
-        self.memory = fx.Memory.from_json(json.loads(json.dumps(self.memory.to_json())))
+        history = History.from_json(json.loads(json.dumps(self.memory.history.to_json())))
+        self.memory = replace(fx.Memory.from_json(json.loads(json.dumps(self.memory.to_json()))), history=history)
         if self.progress is not None:
             self.progress = fx.Progress.from_json(json.loads(json.dumps(self.progress.to_json())))
 
@@ -155,7 +157,7 @@ def changed(person: fx.Person, settings: dict[str, Any]) -> fx.Person:
     return replace(person, **values)
 
 
-def in_words(effect: fx.Effect) -> str:  # noqa: PLR0911  one case each
+def in_words(effect: fx.Effect) -> str:  # noqa: C901, PLR0911  one case each
     match effect:
         case fx.StoreAnswer(question=question, value=value, score=score):
             return f"answer: {question} = {value}" + (f" (score {score:g})" if score is not None else "")
@@ -171,6 +173,8 @@ def in_words(effect: fx.Effect) -> str:  # noqa: PLR0911  one case each
             return "opts out"
         case fx.OptIn():
             return "opts in"
+        case fx.SetConsent(purpose=purpose, is_given=is_given):
+            return f"consent: {purpose} {'given' if is_given else 'withdrawn'}"
         case fx.KeepProgress(progress=progress, timer=timer, due_at=due):
             assert due is not None, "a session without a timer would stay open for ever"
             return f"waits: {progress.question}, {timer} {DAYS[due.weekday()]} {due:%H:%M}"
