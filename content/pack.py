@@ -3,6 +3,7 @@
 A programme's folder has the same layout as `content/builtin`; every file in it is optional. What it writes
 - under a phrase's key, a question's text or a check-in's file name **takes the place** of the built-in one;
 - in word lists and `forbidden.yaml` is **added** (`replace: [harmless]` starts anew; see `content.parts.read_words`);
+- in protocol cards and prepared replies follows `content.guidance`;
 - in `pack.yaml` names the programme, its version and the languages it offers.
 `common.yaml` beside the language folders holds words that belong to every language.
 """
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from content.guidance import Guidance, read_protocols, read_replies, read_reply_routes
 from content.parts import EMPTY_WORDS, read_checkin, read_texts, read_words
-from content.schema import LANGUAGES, Checkin, Pack, QuestionText, Words
+from content.schema import LANGUAGES, STAFF_LANGUAGES, Checkin, Pack, QuestionText, Words
 from content.source import Desk, Entry, Fault
 from content.training import FILES as TRAINING_FILES
 from content.training import OTHER
@@ -62,6 +64,7 @@ class _Draft:
     phrases: dict[tuple[str, str], str] = field(default_factory=dict)
     words: dict[str, Words] = field(default_factory=dict)
     forbidden: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    guidance: Guidance = field(default_factory=Guidance)
     places: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
 
 
@@ -93,6 +96,9 @@ def _read(path: Path | None, digest: str) -> Loaded:
         words={language: draft.words.get(language, EMPTY_WORDS) for language in draft.languages},
         forbidden=draft.forbidden,
         reviewed_by=draft.reviewed_by,
+        protocols={key: card for key, card in draft.guidance.protocols.items() if key[1] in draft.languages},
+        replies={key: reply for key, reply in draft.guidance.replies.items() if key[1] in draft.languages},
+        reply_routes=draft.guidance.routes,
     )
     return Loaded(pack, desk.faults, draft.places)
 
@@ -151,6 +157,9 @@ def _read_layer(desk: Desk, draft: _Draft, layer: Path) -> None:
     if forbidden is not None:
         for language, words in desk.mapping(forbidden, ("*", *LANGUAGES)).items():
             draft.forbidden[language] = (*draft.forbidden.get(language, ()), *desk.words(words))
+    replies = _opened(desk, layer, "replies.yaml")
+    if replies is not None:
+        read_reply_routes(desk, replies, draft.guidance, draft.places)
     common = _opened(desk, layer, "common.yaml")
     for language in draft.languages:
         _read_language(desk, draft, layer, language, common)
@@ -170,11 +179,17 @@ def _read_language(desk: Desk, draft: _Draft, layer: Path, language: str, common
     texts = _opened(desk, layer, f"{language}/checkins.yaml")
     if texts is not None:
         read_texts(desk, texts, language, draft.texts, draft.places)
+    replies = _opened(desk, layer, f"{language}/replies.yaml")
+    if replies is not None:
+        read_replies(desk, replies, language, draft.guidance, draft.places)
+    cards = _opened(desk, layer, f"{language}/protocols.yaml") if language in STAFF_LANGUAGES else None
+    if cards is not None:
+        read_protocols(desk, cards, language, draft.guidance, draft.places)
 
 
 def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
     """A file that nothing reads is a typing error somebody would look for long."""
-    known = {f"{name}.yaml" for name in ("pack", "forbidden", "common", "intents", "limits")}
+    known = {f"{name}.yaml" for name in ("pack", "forbidden", "common", "intents", "limits", "replies")}
     known |= set(_known_files(draft.languages))
     for file in sorted((*layer.rglob("*.yaml"), *layer.rglob("*.yml"))):
         relative = file.relative_to(layer).as_posix()
@@ -189,8 +204,10 @@ def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
 
 def _known_files(languages: tuple[str, ...]) -> Iterator[str]:
     for language in languages:
-        for file in (*_WORD_FILES, "phrases.yaml", "checkins.yaml", *TRAINING_FILES):
+        for file in (*_WORD_FILES, "phrases.yaml", "checkins.yaml", "replies.yaml", *TRAINING_FILES):
             yield f"{language}/{file}"
+        if language in STAFF_LANGUAGES:
+            yield f"{language}/protocols.yaml"
     yield from (f"{OTHER}/{file}" for file in TRAINING_FILES)
 
 
