@@ -110,7 +110,7 @@ def _steps(desk: Desk, entry: Entry) -> tuple[ProtocolStep, ...]:
 def read_reply_routes(
     desk: Desk, entry: Entry, found: Guidance, places: dict[tuple[str, ...], tuple[str, int]]
 ) -> None:
-    """`replies.yaml`: which prepared replies there are, as they are shown, and the `routes` they are for (none: all)."""
+    """`replies.yaml`: which prepared replies there are, in order, and the `routes` they are for (none: all)."""
     for key, item in desk.mapping(entry).items():
         parts = desk.mapping(item, ("routes",)) if item.value else {}
         routes = desk.words(parts.get("routes"))

@@ -8,7 +8,7 @@ from cases.handling.ending import ask_to_close, close, refuse_to_close, set_leve
 from cases.handling.frame import may_see
 from cases.handling.reporting import say_whom_about
 from cases.handling.taking import pass_on, release, take
-from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
+from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, mark_step, open_text, reply
 
 __all__ = [
     "HOLD",
@@ -17,7 +17,9 @@ __all__ = [
     "ask_to_close",
     "close",
     "log_attempt",
+    "mark_step",
     "may_see",
+    "open_text",
     "pass_on",
     "refuse_to_close",
     "release",
