@@ -1,6 +1,6 @@
 """The alert queue and the page of one alert, with everything staff can do there as plain forms."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,8 @@ from aiohttp import web
 
 from cases import alerts as cases_alerts
 from cases import audit
-from cases.closing import CONTACT_RESULTS, OUTCOMES
+from cases.closing import CONTACT_RESULTS, OUTCOMES, is_supervising
+from cases.replying import Concern
 from cases.rules import AlertRuleError
 from channels.segments import count
 from console import case, queue, words
@@ -19,7 +20,6 @@ from console.language import _, say
 from console.live import fingerprint
 from console.pages import done, page
 from console.permissions import READERS, ROLES, allow, is_headline, sees_site
-from content.check import find_forbidden
 from content.schema import Level
 from store import tables
 
@@ -54,10 +54,11 @@ async def queue_page(request: web.Request) -> web.StreamResponse:
         sites=listed,
         since=since,
         most=queue.MOST_ROWS,
+        decides=viewer.role in {"supervisor", "coordinator", "focal_point"},
     )
 
 
-async def _alert_or_404(request: web.Request) -> Any:
+async def alert_or_404(request: web.Request) -> Any:
     console, viewer = console_of(request), viewer_of(request)
     async with console.database.read() as connection:
         alert = await case.find_alert(connection, viewer, request.match_info["code"])
@@ -74,8 +75,10 @@ async def show(
     faults: Mapping[str, str] | None = None,
     typed: Mapping[str, str] | None = None,
     revealed: Any = None,
+    concerns: Sequence[Concern] = (),
 ) -> web.Response:
-    """The page of one alert. `faults` are sentences beside the form they belong to, `typed` what was written there."""
+    """The page of one alert. `faults` are sentences beside the form they belong to, `typed` what was written there;
+    `concerns` is what the sender of a reply has not settled."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
     async with console.database.write() as connection:
         await audit.record(
@@ -96,7 +99,7 @@ async def show(
         )
     async with console.database.read() as connection:
         seen = await fingerprint(connection, viewer, alert.code)
-        found = await case.gather(connection, viewer, alert, now)
+        found = await case.gather(connection, viewer, alert, console.pack, now)
     return page(
         request,
         "alert.html",
@@ -107,7 +110,7 @@ async def show(
         alert=alert,
         zone=alert.zone,
         is_mine=alert.owner_id == viewer.id,
-        is_supervising=viewer.role in {"supervisor", "coordinator"},
+        is_supervising=is_supervising(viewer.role, alert.route),
         reads=viewer.role in READERS,
         closes=viewer.role in CLOSERS,
         results=CONTACT_RESULTS,
@@ -115,29 +118,31 @@ async def show(
         faults=faults or {},
         typed=typed or {},
         revealed=revealed,
+        concerns=concerns,
+        cost=count((typed or {}).get("text", "")).segments,
         done=request.query.get("done", ""),
     )
 
 
 @allow(ROLES)
 async def alert_page(request: web.Request) -> web.StreamResponse:
-    return await show(request, await _alert_or_404(request))
+    return await show(request, await alert_or_404(request))
 
 
-async def _act(
+async def act(
     request: web.Request,
     form_name: str,
     what: str,
-    act: Callable[[Any, Mapping[str, str], datetime], Awaitable[object]],
+    step: Callable[[Any, Mapping[str, str], datetime], Awaitable[object]],
 ) -> web.StreamResponse:
     """Do it and go back to the page, or show the page again with the rule's sentence and what was typed."""
-    alert = await _alert_or_404(request)
+    alert = await alert_or_404(request)
     typed = {key: str(value) for key, value in (await request.post()).items()}
     try:
-        await act(alert, typed, now_of(request))
+        await step(alert, typed, now_of(request))
     except AlertRuleError as refused:
         return await show(
-            request, await _alert_or_404(request), status=409, faults={form_name: say(refused)}, typed=typed
+            request, await alert_or_404(request), status=409, faults={form_name: say(refused)}, typed=typed
         )
     # Whoever handed on a report about staff unread sees no more of it.
     url = f"{BASE}/alerts" if is_headline(viewer_of(request), alert) else f"{BASE}/alerts/{alert.code}"
@@ -147,49 +152,15 @@ async def _act(
 @allow(ROLES)
 async def take(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request, "take", "taken", lambda alert, _, now: cases_alerts.take(console.database, alert.id, viewer.id, now)
     )
-
-
-@allow(READERS)
-async def reply(request: web.Request) -> web.StreamResponse:
-    console, viewer = console_of(request), viewer_of(request)
-    alert = await _alert_or_404(request)
-    typed = {key: str(value) for key, value in (await request.post()).items()}
-    text = typed.get("text", "").replace("\r\n", "\n")
-    words_found = find_forbidden(console.pack, text, alert.language)
-    is_confirmed = typed.get("confirmed") == "yes"
-    if (words_found or alert.opted_out_at is not None) and text.strip() and not is_confirmed:
-        listed = ", ".join(f"“{word}”" for word in words_found)
-        fault = (
-            _("Somebody else may read this. These words can give the person away: %(words)s.", words=listed)
-            if words_found
-            else _("This person asked for no more messages. Calling is safer.")
-        )
-        return await show(request, alert, status=422, faults={"confirm": fault}, typed={**typed, "text": text})
-
-    async def send(alert: Any, form: Mapping[str, str], now: datetime) -> None:
-        if form.get("take") == "yes":  # it went back to the queue while the answer was being written
-            await cases_alerts.take(console.database, alert.id, viewer.id, now)
-        await cases_alerts.reply(
-            console.database,
-            console.pack,
-            alert.id,
-            viewer.id,
-            text,
-            now,
-            confirmed=is_confirmed,
-            count_segments=lambda words: count(words).segments,
-        )
-
-    return await _act(request, "reply", "replied", send)
 
 
 @allow(ROLES)
 async def attempt(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request,
         "attempt",
         "attempt",
@@ -202,7 +173,7 @@ async def attempt(request: web.Request) -> web.StreamResponse:
 @allow(ROLES)
 async def note(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request,
         "note",
         "note",
@@ -215,7 +186,7 @@ async def note(request: web.Request) -> web.StreamResponse:
 @allow(ROLES)
 async def pass_on(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
-    return await _act(
+    return await act(
         request,
         "pass",
         "passed",
@@ -235,7 +206,7 @@ async def level(request: web.Request) -> web.StreamResponse:
             raise AlertRuleError("Choose a level.")
         await cases_alerts.set_level(console.database, alert.id, viewer.id, Level(wanted), form.get("reason", ""), now)
 
-    return await _act(request, "level", "level", judge)
+    return await act(request, "level", "level", judge)
 
 
 @allow(CLOSERS)
@@ -256,7 +227,7 @@ async def close(request: web.Request) -> web.StreamResponse:
             has_consent=form.get("consent") == "yes",
         )
 
-    return await _act(request, "close", "closed", end)
+    return await act(request, "close", "closed", end)
 
 
 def next_contact(text: str, zone: str, now: datetime) -> datetime | None:
@@ -280,14 +251,20 @@ def _whole(text: str) -> int:
 async def reveal(request: web.Request) -> web.StreamResponse:
     """Break the glass: number, name and safe word, once, to somebody who says why; the trail keeps who and why."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
-    alert = await _alert_or_404(request)
+    alert = await alert_or_404(request)
     typed = {key: str(value) for key, value in (await request.post()).items()}
     reason = typed.get("reason", "")
     if reason not in words.GLASS_REASONS:
         return await show(request, alert, status=422, faults={"reveal": _("Say why you need it.")}, typed=typed)
+    is_agreed = not alert.is_silent or typed.get("agreed") == "yes"
+    if reason == "call" and not is_agreed:
+        fault = _("In a silent alert nobody calls unless that was agreed beforehand with the person.")
+        return await show(request, alert, status=422, faults={"reveal": fault}, typed=typed)
     revealed = await open_glass(
         console.database, viewer.id, f"alert/{alert.id}", reason, now, alert.contact_id, alert.beneficiary_id
     )
+    if not is_agreed:
+        revealed = {**revealed, "number": None}  # whoever goes there needs the name; a ringing phone can kill
     return await show(request, alert, revealed=revealed)
 
 

@@ -4,7 +4,21 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from console import alerts, auth, campaigns, language, live, people, phones, rota, security, silence, tasks
+from console import (
+    alerts,
+    answering,
+    auth,
+    campaigns,
+    language,
+    live,
+    people,
+    phones,
+    rota,
+    security,
+    silence,
+    supervising,
+    tasks,
+)
 from console.assets import Assets
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
@@ -79,12 +93,16 @@ _ROUTES = (
     web.get("/alerts/{code}", alerts.alert_page),
     web.get("/alerts/{code}/live", live.live_alert),
     web.post("/alerts/{code}/take", alerts.take),
-    web.post("/alerts/{code}/reply", alerts.reply),
+    web.post("/alerts/{code}/reply", answering.reply),
+    web.post("/alerts/{code}/step", answering.step),
+    web.post("/alerts/{code}/open", answering.open_text),
     web.post("/alerts/{code}/attempt", alerts.attempt),
     web.post("/alerts/{code}/note", alerts.note),
     web.post("/alerts/{code}/pass", alerts.pass_on),
     web.post("/alerts/{code}/level", alerts.level),
     web.post("/alerts/{code}/close", alerts.close),
+    web.post("/alerts/{code}/ask", supervising.ask),
+    web.post("/alerts/{code}/refuse", supervising.refuse),
     web.post("/alerts/{code}/reveal", alerts.reveal),
     web.get("/people", people.people_page),
     web.get("/people/{person}", people.person_page),
