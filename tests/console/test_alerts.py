@@ -237,10 +237,11 @@ async def test_the_card_of_the_route_is_shown_in_the_readers_language_and_its_st
     unknown = await browser.post(f"/alerts/{code}/step", step="nonsense")
     assert (unknown.status, "This step is not on the card." in await unknown.text()) == (409, True)
     # A life in danger now has steps of its own, on top.
-    assert 'value="company"' not in page
+    assert 'value="together"' not in page
     await _change(database, tables.alert, alert_id, level=int(Level.IMMINENT))
     urgent = await browser.text(f"/alerts/{code}")
-    assert urgent.index('value="together"') < urgent.index('value="company"') < urgent.index('value="call"')
+    assert urgent.index('name="step" value="together"') < urgent.index('name="step" value="company"')
+    assert urgent.index('name="step" value="company"') < urgent.index('name="step" value="call"')
     french = await (await browser.get(f"/alerts/{code}", **{"Accept-Language": "fr"})).text()
     assert pack.protocols["self_harm", "fr"].title in unescape(french)
 
