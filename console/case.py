@@ -225,7 +225,7 @@ async def colleagues_for(connection: AsyncConnection, alert: Any) -> list[Any]:
 
 
 async def _team(connection: AsyncConnection, alert: Any) -> list[Any]:
-    """Everyone who could open the page of this alert, by name."""
+    """Everyone who could open the page of this alert, by name; never whom a report is about."""
     s = tables.staff
     statement = sa.select(s.c.id, s.c.name, s.c.role, s.c.site_ids, s.c.languages, s.c.gender).where(
         s.c.disabled_at.is_(None)
@@ -235,6 +235,6 @@ async def _team(connection: AsyncConnection, alert: Any) -> list[Any]:
         is_focal = row.role == "focal_point"
         fits = is_focal if alert.route == "misconduct" else not is_focal and row.role != "admin"
         here = is_focal or not row.site_ids or alert.site_id in row.site_ids
-        if fits and here:
+        if fits and here and row.id != alert.about_id:
             found.append(row)
     return sorted(found, key=lambda row: row.name.casefold())

@@ -335,7 +335,7 @@ async def test_a_silent_alert_is_neither_answered_nor_called_unless_that_was_agr
     assert "DURESS: somebody may be watching." in page
     assert page.count('name="agreed"') == 2
     held = await browser.post(f"/alerts/{code}/reply", text="Hello", confirmed="yes")
-    assert (held.status, "Write only if that was agreed beforehand" in await held.text()) == (422, True)
+    assert (held.status, "This person wrote under duress." in await held.text()) == (422, True)
     refused = await browser.post(f"/alerts/{code}/reveal", reason="call")
     shown = await (await browser.post(f"/alerts/{code}/reveal", reason="visit")).text()
     assert (refused.status, "5550124" in await refused.text()) == (422, False)
