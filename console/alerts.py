@@ -1,6 +1,6 @@
 """The alert queue and the page of one alert, with everything staff can do there as plain forms."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,8 @@ from aiohttp import web
 
 from cases import alerts as cases_alerts
 from cases import audit
-from cases.closing import CONTACT_RESULTS, OUTCOMES
+from cases.closing import CONTACT_RESULTS, OUTCOMES, is_supervising
+from cases.replying import Concern
 from cases.rules import AlertRuleError
 from channels.segments import count
 from console import case, queue, words
@@ -19,7 +20,6 @@ from console.language import _, say
 from console.live import fingerprint
 from console.pages import done, page
 from console.permissions import CARERS, READERS, ROLES, allow, is_headline, sees_site
-from content.check import find_forbidden
 from content.schema import ROUTES as MATTERS
 from content.schema import Level
 from store import tables
@@ -55,6 +55,7 @@ async def queue_page(request: web.Request) -> web.StreamResponse:
         sites=listed,
         since=since,
         most=queue.MOST_ROWS,
+        decides=viewer.role in {"supervisor", "coordinator", "focal_point"},
     )
 
 
@@ -75,8 +76,10 @@ async def show(
     faults: Mapping[str, str] | None = None,
     typed: Mapping[str, str] | None = None,
     revealed: Any = None,
+    concerns: Sequence[Concern] = (),
 ) -> web.Response:
-    """The page of one alert. `faults` are sentences beside the form they belong to, `typed` what was written there."""
+    """The page of one alert. `faults` are sentences beside the form they belong to, `typed` what was written there;
+    `concerns` is what the sender of a reply has not settled."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
     async with console.database.write() as connection:
         await audit.record(
@@ -108,7 +111,7 @@ async def show(
         alert=alert,
         zone=alert.zone,
         is_mine=alert.owner_id == viewer.id,
-        is_supervising=viewer.role in {"supervisor", "coordinator"},
+        is_supervising=is_supervising(viewer.role, alert.route),
         reads=viewer.role in READERS,
         closes=viewer.role in CLOSERS,
         results=CONTACT_RESULTS,
@@ -119,6 +122,8 @@ async def show(
         proposes=viewer.role in CARERS,
         routes=[route for route in MATTERS if route != "misconduct" or viewer.role == "focal_point"],
         spoken=console.pack.languages,
+        concerns=concerns,
+        cost=count((typed or {}).get("text", "")).segments,
         done=request.query.get("done", ""),
     )
 
@@ -154,40 +159,6 @@ async def take(request: web.Request) -> web.StreamResponse:
     return await act(
         request, "take", "taken", lambda alert, _, now: cases_alerts.take(console.database, alert.id, viewer.id, now)
     )
-
-
-@allow(READERS)
-async def reply(request: web.Request) -> web.StreamResponse:
-    console, viewer = console_of(request), viewer_of(request)
-    alert = await alert_or_404(request)
-    typed = {key: str(value) for key, value in (await request.post()).items()}
-    text = typed.get("text", "").replace("\r\n", "\n")
-    words_found = find_forbidden(console.pack, text, alert.language)
-    is_confirmed = typed.get("confirmed") == "yes"
-    if (words_found or alert.opted_out_at is not None) and text.strip() and not is_confirmed:
-        listed = ", ".join(f"“{word}”" for word in words_found)
-        fault = (
-            _("Somebody else may read this. These words can give the person away: %(words)s.", words=listed)
-            if words_found
-            else _("This person asked for no more messages. Calling is safer.")
-        )
-        return await show(request, alert, status=422, faults={"confirm": fault}, typed={**typed, "text": text})
-
-    async def send(alert: Any, form: Mapping[str, str], now: datetime) -> None:
-        if form.get("take") == "yes":  # it went back to the queue while the answer was being written
-            await cases_alerts.take(console.database, alert.id, viewer.id, now)
-        await cases_alerts.reply(
-            console.database,
-            console.pack,
-            alert.id,
-            viewer.id,
-            text,
-            now,
-            confirmed=is_confirmed,
-            count_segments=lambda words: count(words).segments,
-        )
-
-    return await act(request, "reply", "replied", send)
 
 
 @allow(ROLES)
@@ -289,9 +260,15 @@ async def reveal(request: web.Request) -> web.StreamResponse:
     reason = typed.get("reason", "")
     if reason not in words.GLASS_REASONS:
         return await show(request, alert, status=422, faults={"reveal": _("Say why you need it.")}, typed=typed)
+    is_agreed = not alert.is_silent or typed.get("agreed") == "yes"
+    if reason == "call" and not is_agreed:
+        fault = _("In a silent alert nobody calls unless that was agreed beforehand with the person.")
+        return await show(request, alert, status=422, faults={"reveal": fault}, typed=typed)
     revealed = await open_glass(
         console.database, viewer.id, f"alert/{alert.id}", reason, now, alert.contact_id, alert.beneficiary_id
     )
+    if not is_agreed:
+        revealed = {**revealed, "number": None}  # whoever goes there needs the name; a ringing phone can kill
     return await show(request, alert, revealed=revealed)
 
 

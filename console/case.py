@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from console import safety, words
+from console import guide, language, safety, words
 from console.context import Viewer
 from console.conversation import Line, conversation
-from console.language import _, language
+from console.language import _
 from console.permissions import READERS, sees_alert, sees_message
 from console.reasons import Explained, explain
 from content.schema import Pack
 from store import tables
 
 _MOST_READINGS = 20
+# A shift: so long a conversation that a colleague opened stays open to them.
+_OPEN_FOR = timedelta(hours=8)
 _DANGER_EVENTS = frozenset({"opened", "joined", "raised"})
 
 
@@ -33,7 +36,10 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One alert as a page shows it. `lines` is None for those who do not read messages."""
+    """One alert as a page shows it. `lines` is None for those who do not read messages, or have not opened them.
+
+    `newest` is the id of its newest event; `asked` is the open request to close it, if there is one.
+    """
 
     alert: Any
     facts: Sequence[safety.Fact]
@@ -44,6 +50,10 @@ class Case:
     colleagues: Sequence[Any]
     attempts: int
     readings: Sequence[Any] = ()  # its messages as the machine read them and as somebody judged them
+    newest: int = 0
+    asked: Happening | None = None
+    card: guide.Card | None = None
+    prepared: Sequence[guide.Prepared] = ()
 
 
 async def find_alert(connection: AsyncConnection, viewer: Viewer, code: str) -> Any | None:
@@ -56,11 +66,13 @@ async def find_alert(connection: AsyncConnection, viewer: Viewer, code: str) -> 
             site.c.name.label("site"),
             site.c.time_zone.label("zone"),
             site.c.hotline,
+            site.c.country,
             person.c.code.label("person"),
             owner.c.name.label("owner"),
             contact.c.language,
             contact.c.opted_out_at,
             contact.c.held_until,
+            contact.c.unverified_since,
         )
         .join(site, site.c.id == a.c.site_id)
         .join(contact, contact.c.id == a.c.contact_id)
@@ -75,17 +87,42 @@ async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, pack: 
     reads = viewer.role in READERS
     events = await _events(connection, viewer, alert.id)
     names = await _names(connection, events)
+    opened = reads and (alert.owner_id == viewer.id or _has_opened(events, viewer, now))
+    spoken = language.language()
+    steps = guide.step_texts(pack, alert, spoken)
+    person = await _person(connection, alert.beneficiary_id)
+    team = await _team(connection, alert)
     return Case(
         alert=alert,
-        facts=safety.safe_contact(await _person(connection, alert.beneficiary_id), alert, alert.zone, now),
-        reasons=_reasons(events, pack, language(), reads=reads),
-        lines=await conversation(connection, viewer, alert.contact_id) if reads else None,
-        story=[_happening(event, names, reads=reads) for event in reversed(events)],
+        facts=safety.safe_contact(person, alert, alert.zone, now, safety.of_alert(alert, person, team)),
+        reasons=_reasons(events, pack, spoken, reads=opened),
+        lines=await conversation(connection, viewer, alert.contact_id) if opened else None,
+        story=[_happening(event, names, steps, reads=reads) for event in reversed(events)],
         earlier=await _earlier(connection, viewer, alert),
-        colleagues=await colleagues_for(connection, alert),
+        colleagues=[one for one in team if one.id != alert.owner_id],
         attempts=sum(event.kind == "attempt" for event in events),
-        readings=await _readings(connection, viewer, alert.id) if reads else (),
+        readings=await _readings(connection, viewer, alert.id) if opened else (),
+        newest=max((event.id for event in events), default=0),
+        asked=_asked(alert, events, names, steps, reads=reads),
+        card=guide.card(pack, alert, guide.marks(events, names), spoken),
+        prepared=guide.prepared(pack, alert, spoken) if reads else (),
     )
+
+
+def _has_opened(events: Sequence[Any], viewer: Viewer, now: Any) -> bool:
+    return any(
+        event.kind == "text_opened" and event.staff_id == viewer.id and event.at > now - _OPEN_FOR for event in events
+    )
+
+
+def _asked(
+    alert: Any, events: Sequence[Any], names: Mapping[int, str], steps: Mapping[str, str], *, reads: bool
+) -> Happening | None:
+    """The request to close that a supervisor has not answered yet."""
+    if alert.asked_outcome is None:
+        return None
+    found = [event for event in events if event.kind == "close_asked"]
+    return _happening(found[-1], names, steps, reads=reads) if found else None
 
 
 async def _person(connection: AsyncConnection, beneficiary_id: int | None) -> Any | None:
@@ -122,17 +159,19 @@ def _reasons(events: Sequence[Any], pack: Pack, language: str, *, reads: bool) -
     return [Explained(text, ", ".join(details)) for text, details in found.items()]
 
 
-def _happening(event: Any, names: Mapping[int, str], *, reads: bool) -> Happening:
+def _happening(event: Any, names: Mapping[int, str], steps: Mapping[str, str], *, reads: bool) -> Happening:
     return Happening(
         at=event.at,
         title=words.label(words.EVENTS, event.kind),
         who=names.get(event.staff_id, "") if event.staff_id else "",
-        detail=_detail(event.kind, event.data, names),
+        detail=_detail(event.kind, event.data, names, steps),
         note=(event.note or "") if reads else "",
     )
 
 
-def _detail(kind: str, data: Mapping[str, Any], names: Mapping[int, str]) -> str:  # noqa: PLR0911  one line a kind
+def _detail(  # noqa: PLR0911  one line a kind
+    kind: str, data: Mapping[str, Any], names: Mapping[int, str], steps: Mapping[str, str]
+) -> str:
     if kind in _DANGER_EVENTS:
         level, route = data.get("level", 0), data.get("route", "none")
         return f"{words.label(words.LEVELS, level)} · {words.label(words.ROUTES, route)}"
@@ -145,7 +184,11 @@ def _detail(kind: str, data: Mapping[str, Any], names: Mapping[int, str]) -> str
     if kind == "level_set":
         before, after = (words.label(words.LEVELS, data.get(key, 0)) for key in ("from", "to"))
         return _("from %(before)s to %(after)s", before=before, after=after)
-    if kind == "closed":
+    if kind in {"step_done", "step_undone"}:
+        return steps.get(data.get("step", ""), str(data.get("step", "")))
+    if kind == "replied" and data.get("leaves_at"):
+        return _("it waits for a safe hour")
+    if kind in {"closed", "close_asked", "close_refused"}:
         return words.label(words.OUTCOMES, data.get("outcome"))
     return ""
 
@@ -182,13 +225,20 @@ async def _earlier(connection: AsyncConnection, viewer: Viewer, alert: Any) -> l
 
 async def colleagues_for(connection: AsyncConnection, alert: Any) -> list[Any]:
     """To whom this alert can be passed: those who could open its page, without its owner."""
+    return [one for one in await _team(connection, alert) if one.id != alert.owner_id]
+
+
+async def _team(connection: AsyncConnection, alert: Any) -> list[Any]:
+    """Everyone who could open the page of this alert, by name; never whom a report is about."""
     s = tables.staff
-    statement = sa.select(s.c.id, s.c.name, s.c.role, s.c.site_ids, s.c.languages).where(s.c.disabled_at.is_(None))
+    statement = sa.select(s.c.id, s.c.name, s.c.role, s.c.site_ids, s.c.languages, s.c.gender).where(
+        s.c.disabled_at.is_(None)
+    )
     found = []
     for row in await connection.execute(statement):
         is_focal = row.role == "focal_point"
         fits = is_focal if alert.route == "misconduct" else not is_focal and row.role != "admin"
         here = is_focal or not row.site_ids or alert.site_id in row.site_ids
-        if fits and here and row.id != alert.owner_id:
+        if fits and here and row.id != alert.about_id:
             found.append(row)
     return sorted(found, key=lambda row: row.name.casefold())

@@ -162,6 +162,8 @@ def chunks(app: web.Application, viewer: Viewer, news: News, before: int, newest
             "state": row.state,
             "html": render(app, "_row.html", {"row": row, "now": now}) if is_wanted else "",
             "say": announcement(row, kinds),
+            # Worth a sound and a notification: its words are the announcement's, a code, a level and a site.
+            "loud": bool({"opened", "raised"} & kinds),
         }
         told.append(sse("alert", data, max(e.id for e in events)))
     if told:

@@ -202,6 +202,7 @@ def live_words() -> dict[str, str]:
         "changed": _("This alert has changed"),
         "cost": _("%(units)s of %(room)s characters", units="{}", room="{}"),
         "parts": _("%(n)s SMS", n="{}"),
+        "dear": _("This costs %(n)s messages.", n="{}"),
     }
 
 

@@ -22,7 +22,7 @@ MOST_ROWS = 200
 class Filters:
     """What the viewer asked to see; the empty filter is everything that is not closed."""
 
-    state: str = ""  # "" not closed · open · mine · closed
+    state: str = ""  # "" not closed · open · mine · asked · closed
     level: int = 0
     site_id: int = 0
 
@@ -30,7 +30,7 @@ class Filters:
     def of(cls, query: Mapping[str, str]) -> "Filters":
         state = query.get("state", "")
         return cls(
-            state=state if state in {"open", "mine", "closed"} else "",
+            state=state if state in {"open", "mine", "asked", "closed"} else "",
             level=_number(query.get("level", "")),
             site_id=_number(query.get("site", "")),
         )
@@ -44,6 +44,8 @@ class Filters:
             found.append(alert.c.state != "closed")
         if self.state == "open":
             found.append(alert.c.state == "open")
+        if self.state == "asked":
+            found.append(alert.c.asked_outcome.is_not(None))
         if self.state == "mine":
             found.append(alert.c.owner_id == viewer.id)
         if self.level:
@@ -82,6 +84,7 @@ def rows_statement(viewer: Viewer) -> sa.Select[Any]:
             alert.c.closed_at,
             alert.c.outcome,
             alert.c.messages,
+            alert.c.asked_outcome,
             alert.c.owner_id,
             site.c.name.label("site"),
             who.label("person"),

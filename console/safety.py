@@ -1,5 +1,6 @@
 """What staff must know before they write or call: the person's safe-contact facts in sentences. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from console import words
 from console.language import _
+from console.permissions import READERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,9 @@ def is_within(minute: int, start: int, end: int) -> bool:
     return start <= minute < end if start <= end else minute >= start or minute < end
 
 
-def safe_contact(person: Any | None, contact: Any, zone: str, now: datetime) -> list[Fact]:
-    """`person` is a beneficiary row or None (not enrolled); `contact` has language, opted_out_at."""
-    facts = []
+def safe_contact(person: Any | None, contact: Any, zone: str, now: datetime, more: Sequence[Fact] = ()) -> list[Fact]:
+    """`person` is a beneficiary row or None (not enrolled); `contact` has language, opted_out_at; `more` is added."""
+    facts = list(more)
     if contact.opted_out_at is not None:
         facts.append(Fact("must", _("Asked for no more messages. Call instead.")))
     if person is None:
@@ -73,3 +75,37 @@ def _hours(person: Any, zone: str, now: datetime) -> list[Fact]:
             "must", _("Do not call outside %(hours)s. It is %(clock)s there now.", hours=hours, clock=f"{local:%H:%M}")
         )
     ]
+
+
+_MOST_NAMES = 5
+
+
+def of_alert(alert: Any, person: Any | None, team: Sequence[Any]) -> list[Fact]:
+    """What only the alert knows: is it silent, who holds the number now, and who of the `team` may answer."""
+    facts = []
+    if alert.is_silent:
+        facts.append(
+            Fact("must", _("DURESS: somebody may be watching. Do not call or write unless that was agreed beforehand."))
+        )
+    if alert.unverified_since is not None:
+        facts.append(Fact("must", _("Nobody knows who holds this number now. Find out by voice before anything else.")))
+    return [*facts, _who_may_answer(person, alert, team)]
+
+
+def _who_may_answer(person: Any | None, alert: Any, team: Sequence[Any]) -> Fact:
+    """Who shares a language with the person and is whom they asked to speak with: whoever has it, then the rest."""
+    wanted = (person.staff_gender or "")[:1] if person is not None else ""
+    own = person.caseworker_id if person is not None else None
+    fitting = [
+        one
+        for one in team
+        if one.role in READERS
+        and alert.language in one.languages
+        and (not wanted or (one.gender or "").startswith(wanted))
+    ]
+    fitting.sort(key=lambda one: (one.id != alert.owner_id, one.id != own))
+    if not fitting:
+        return Fact("care", _("Nobody here fits who may answer: pass it on, or find an interpreter before you call."))
+    names = [_("%(name)s (caseworker)", name=one.name) if one.id == own else one.name for one in fitting]
+    more = "…" if len(names) > _MOST_NAMES else ""
+    return Fact("ok", _("Who may answer: %(names)s.", names=", ".join(names[:_MOST_NAMES]) + more))

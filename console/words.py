@@ -164,8 +164,11 @@ EVENTS: Mapping[str, str] = {
     "judged": "A message was judged",
     "proposed": "A phrase was proposed for the word lists",
     "reopened": "Opened again",
+    "step_done": "Step done",
+    "step_undone": "Step not done after all",
+    "text_opened": "Conversation opened by a colleague",
     "close_asked": "A supervisor was asked to close it",
-    "close_refused": "The supervisor said: not yet",
+    "close_refused": "The supervisor says there is more to do",
     "about_said": "Whom the report is about was noted",
 }
 DELIVERY: Mapping[str, str] = {
@@ -256,6 +259,10 @@ FIGURES: Mapping[str, str] = {
 DONE: Mapping[str, str] = {
     "taken": "It is yours. Reach the person, then log the attempt.",
     "replied": "Your answer is on its way.",
+    "waits": "Your answer waits for the person's next safe hour.",
+    "step": "The step is in the record.",
+    "asked": "A supervisor has been asked. It stays yours until they answer.",
+    "refused": "They have been told that there is more to do.",
     "attempt": "The attempt is in the record.",
     "note": "The note is in the record.",
     "passed": "Passed on. They have been told.",

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
 
+from content.guidance import LONGEST_TIME, check_guidance
 from content.pack import Loaded, read_pack
 from content.schema import Checkin, Pack, Question, QuestionText
 from content.source import Fault
@@ -37,6 +38,7 @@ def check_pack(path: Path | None = None, count_segments: CountSegments | None = 
         *_check_texts(loaded),
         *_check_paths(loaded),
         *_check_words_sent(loaded),
+        *check_guidance(loaded.pack, loaded.places),
     }
     if count_segments is not None:
         faults |= set(_check_lengths(loaded, count_segments))
@@ -48,12 +50,33 @@ def check_pack(path: Path | None = None, count_segments: CountSegments | None = 
 
 def find_forbidden(pack: Pack, text: str, language: str) -> list[str]:
     """The never-send words in an outgoing text: of all languages, of this one and, as staff mix it in, of English."""
-    found: dict[str, None] = {}
+    return list(dict.fromkeys(_hits(pack, _folded(text), dict.fromkeys(("*", language, "en")))))
+
+
+def find_forbidden_typed(pack: Pack, text: str, language: str) -> list[str]:
+    """The same for what staff type: in a person's language, or in any other of ours that both may know.
+
+    A word of another language's list that is an everyday word of the person's language or of English is no hit: a
+    warning that is mostly wrong is soon not read.
+    """
     spoken = _folded(text)
-    for listed in dict.fromkeys(("*", language, "en")):
-        for match in _pattern(tuple(pack.forbidden.get(listed, ()))).finditer(spoken):
-            found[match.group()] = None
+    found = dict.fromkeys(_hits(pack, spoken, dict.fromkeys(("*", language, "en"))))
+    everyday = _everyday(pack, language)
+    for word in _hits(pack, spoken, [listed for listed in pack.forbidden if listed not in ("*", language, "en")]):
+        if not everyday.issuperset(word.split()):
+            found[word] = None
     return list(found)
+
+
+def _hits(pack: Pack, spoken: str, lists: Iterable[str]) -> Iterator[str]:
+    for listed in lists:
+        for match in _pattern(tuple(pack.forbidden.get(listed, ()))).finditer(spoken):
+            yield match.group()
+
+
+def _everyday(pack: Pack, language: str) -> frozenset[str]:
+    known = [pack.words[code].common for code in dict.fromkeys((language, "en")) if code in pack.words]
+    return frozenset(_folded(word) for words in known for word in words)
 
 
 def _folded(text: str) -> str:
@@ -81,6 +104,8 @@ def _sent(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
     """Every text that can leave: where it stands, its language, its words."""
     for (key, language), text in loaded.pack.phrases.items():
         yield loaded.places["phrase", key, language], language, text
+    for (key, language), reply in loaded.pack.replies.items():
+        yield loaded.places["reply", key, language], language, reply.text
     for (checkin, question, language), asked in loaded.pack.texts.items():
         if _goes_to_private_phones(loaded.pack, checkin, question):
             continue  # an instrument's own wording, which only a phone confirmed private gets (DOMAIN 5.3)
@@ -237,8 +262,11 @@ def _longest(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
             for asked in (text for text in once if not text.before):
                 yield place, f"phrase {key!r}", _filled(text, question=asked.text, help=asked.help)
         elif not key.startswith("greeting_"):
-            hotline = max(LONGEST_HOTLINE, pack.phrases.get(("no_hotline", language), ""), key=len)
-            yield place, f"phrase {key!r}", _filled(text, hotline=hotline)
+            yield place, f"phrase {key!r}", _filled(text, hotline=_longest_hotline(pack, language))
+    for (key, language), reply in pack.replies.items():
+        place = loaded.places["reply", key, language]
+        filled = _filled(reply.text, hotline=_longest_hotline(pack, language), time=LONGEST_TIME)
+        yield place, f"prepared reply {key!r}", filled
     for (checkin_id, question_id, language), asked in pack.texts.items():
         place = loaded.places["text", checkin_id, question_id, language]
         yield place, f"question {question_id!r}", asked.text
@@ -248,6 +276,10 @@ def _longest(loaded: Loaded) -> Iterator[tuple[tuple[str, int], str, str]]:
         if checkin is not None and checkin.questions and checkin.questions[0].id == question_id:
             for greeting in pack.greetings(language):
                 yield place, f"question {question_id!r} after its greeting", f"{greeting} {asked.text}"
+
+
+def _longest_hotline(pack: Pack, language: str) -> str:
+    return max(LONGEST_HOTLINE, pack.phrases.get(("no_hotline", language), ""), key=len)
 
 
 def _filled(text: str, **values: str) -> str:

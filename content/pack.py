@@ -5,6 +5,7 @@ A programme's folder has the same layout as `content/builtin`; every file in it 
 - in word lists and `forbidden.yaml` is **added** (`replace: [harmless]` starts anew; see `content.parts.read_words`);
 - in `reasons.yaml` takes the place of the built-in text under the same name;
 - in `overtime.yaml` takes the place of the built-in number of that name;
+- in protocol cards and prepared replies follows `content.guidance`;
 - in `pack.yaml` names the programme, its version and the languages it offers.
 `common.yaml` beside the language folders holds words that belong to every language.
 """
@@ -15,10 +16,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from content.guidance import Guidance, read_protocols, read_replies, read_reply_routes
 from content.overtime import read_over_time
 from content.parts import EMPTY_WORDS, read_checkin, read_texts, read_words
 from content.reasons import read_reasons
-from content.schema import LANGUAGES, Checkin, OverTime, Pack, QuestionText, Words
+from content.schema import LANGUAGES, STAFF_LANGUAGES, Checkin, OverTime, Pack, QuestionText, Words
 from content.source import Desk, Entry, Fault
 from content.training import FILES as TRAINING_FILES
 from content.training import OTHER
@@ -69,6 +71,7 @@ class _Draft:
     reasons: dict[tuple[str, str, str], str] = field(default_factory=dict)
     over_time: dict[str, int] = field(default_factory=dict)
     over_time_by_country: dict[str, dict[str, int]] = field(default_factory=dict)
+    guidance: Guidance = field(default_factory=Guidance)
     places: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
 
 
@@ -105,6 +108,9 @@ def _read(path: Path | None, digest: str) -> Loaded:
         over_time_by_country={
             country: OverTime(**draft.over_time | own) for country, own in draft.over_time_by_country.items()
         },
+        protocols={key: card for key, card in draft.guidance.protocols.items() if key[1] in draft.languages},
+        replies={key: reply for key, reply in draft.guidance.replies.items() if key[1] in draft.languages},
+        reply_routes=draft.guidance.routes,
     )
     return Loaded(pack, desk.faults, draft.places)
 
@@ -169,6 +175,9 @@ def _read_layer(desk: Desk, draft: _Draft, layer: Path) -> None:
     over_time = _opened(desk, layer, "overtime.yaml")
     if over_time is not None:
         read_over_time(desk, over_time, draft.over_time, draft.over_time_by_country)
+    replies = _opened(desk, layer, "replies.yaml")
+    if replies is not None:
+        read_reply_routes(desk, replies, draft.guidance, draft.places)
     common = _opened(desk, layer, "common.yaml")
     for language in draft.languages:
         _read_language(desk, draft, layer, language, common)
@@ -188,11 +197,17 @@ def _read_language(desk: Desk, draft: _Draft, layer: Path, language: str, common
     texts = _opened(desk, layer, f"{language}/checkins.yaml")
     if texts is not None:
         read_texts(desk, texts, language, draft.texts, draft.places)
+    replies = _opened(desk, layer, f"{language}/replies.yaml")
+    if replies is not None:
+        read_replies(desk, replies, language, draft.guidance, draft.places)
+    cards = _opened(desk, layer, f"{language}/protocols.yaml") if language in STAFF_LANGUAGES else None
+    if cards is not None:
+        read_protocols(desk, cards, language, draft.guidance, draft.places)
 
 
 def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
     """A file that nothing reads is a typing error somebody would look for long."""
-    single = ("pack", "forbidden", "common", "intents", "limits", "reasons", "languages", "overtime")
+    single = ("pack", "forbidden", "common", "intents", "limits", "reasons", "languages", "overtime", "replies")
     known = {f"{name}.yaml" for name in single}
     known |= set(_known_files(draft.languages))
     for file in sorted((*layer.rglob("*.yaml"), *layer.rglob("*.yml"))):
@@ -208,8 +223,10 @@ def _warn_of_strays(desk: Desk, draft: _Draft, layer: Path) -> None:
 
 def _known_files(languages: tuple[str, ...]) -> Iterator[str]:
     for language in languages:
-        for file in (*_WORD_FILES, "phrases.yaml", "checkins.yaml", *TRAINING_FILES):
+        for file in (*_WORD_FILES, "phrases.yaml", "checkins.yaml", "replies.yaml", *TRAINING_FILES):
             yield f"{language}/{file}"
+        if language in STAFF_LANGUAGES:
+            yield f"{language}/protocols.yaml"
     yield from (f"{OTHER}/{file}" for file in TRAINING_FILES)
 
 

@@ -57,7 +57,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 LANGUAGES = ("en", "fr", "es", "pt", "sw", "ha", "ar", "so")
-STAFF_LANGUAGES = ("en", "fr", "es", "pt", "ar")  # those in which staff read why an alert was raised
+STAFF_LANGUAGES = ("en", "fr", "es", "pt", "ar")  # in which the console speaks, and says why an alert was raised
 
 QuestionKind = Literal["choice", "scale", "number", "yesno", "date", "phone", "text"]
 
@@ -216,6 +216,50 @@ class OverTime:
 
 
 @dataclass(frozen=True, slots=True)
+class ProtocolStep:
+    """One thing for staff to do. `id` is the same in every language; `level`: only from this level up."""
+
+    id: str
+    text: str
+    level: Level = Level.NONE
+    is_never: bool = False  # something not to do
+
+
+@dataclass(frozen=True, slots=True)
+class CountryCard:
+    """What one country adds to a card: further steps, and whom to call there. Texts may hold {hotline}."""
+
+    steps: tuple[ProtocolStep, ...] = ()
+    contacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What staff do next about an alert of one route, in one language. `reviewed_by` is empty until somebody has."""
+
+    title: str
+    steps: tuple[ProtocolStep, ...]
+    countries: Mapping[str, CountryCard] = field(default_factory=dict)  # ISO code → what it adds
+    reviewed_by: str = ""
+
+    def in_country(self, country: str) -> CountryCard:
+        return self.countries.get(country, CountryCard())
+
+    def steps_at(self, level: Level, country: str) -> tuple[ProtocolStep, ...]:
+        """The steps of an alert of this level in this country: first what only this danger needs, then the rest."""
+        found = [step for step in (*self.steps, *self.in_country(country).steps) if step.level <= level]
+        return tuple(sorted(found, key=lambda step: (step.is_never, -step.level)))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A prepared reply that staff can send, in one language. Texts may hold {hotline} and {time}."""
+
+    text: str
+    reviewed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """All texts, word lists and rules of a programme, loaded and complete. `version` names what made an assessment."""
 
@@ -232,9 +276,21 @@ class Pack:
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     over_time: OverTime = OverTime()
     over_time_by_country: Mapping[str, OverTime] = field(default_factory=dict)
+    protocols: Mapping[tuple[str, str], Protocol] = field(default_factory=dict)  # (route, staff language)
+    replies: Mapping[tuple[str, str], Reply] = field(default_factory=dict)  # (reply id, language)
+    reply_routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # in the order shown; () = every route
 
     def over_time_in(self, country: str) -> OverTime:
         return self.over_time_by_country.get(country, self.over_time)
+
+    def protocol(self, route: str, language: str) -> Protocol | None:
+        """The card of this route in a staff language, in English where the pack lacks it. None: no card at all."""
+        return self.protocols.get((route, language)) or self.protocols.get((route, "en"))
+
+    def replies_for(self, route: str) -> tuple[str, ...]:
+        """The ids of the prepared replies that fit this route: its own first, then those that fit every route."""
+        own = [key for key, routes in self.reply_routes.items() if route in routes]
+        return (*own, *(key for key, routes in self.reply_routes.items() if not routes))
 
     def phrase(self, key: str, language: str, **values: str) -> str:
         """The phrase in this language, in English where the pack lacks it (a human must still be able to read it)."""

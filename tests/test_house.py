@@ -90,6 +90,7 @@ PURE = [
     "cases/rota.py",
     "cases/hours.py",
     "cases/closing.py",
+    "cases/replying.py",
     "scheduler/due.py",
     "scheduler/retry.py",
     "scheduler/outbox/checks.py",

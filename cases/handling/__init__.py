@@ -9,7 +9,7 @@ from cases.handling.frame import may_see
 from cases.handling.judging import judge_message
 from cases.handling.reporting import say_whom_about
 from cases.handling.taking import pass_on, release, take
-from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, reply
+from cases.handling.talking import HOLD, LONGEST_REPLY, add_note, log_attempt, mark_step, open_text, reply
 
 __all__ = [
     "HOLD",
@@ -19,7 +19,9 @@ __all__ = [
     "close",
     "judge_message",
     "log_attempt",
+    "mark_step",
     "may_see",
+    "open_text",
     "pass_on",
     "refuse_to_close",
     "release",

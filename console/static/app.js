@@ -49,12 +49,28 @@
     const out = document.getElementById(box.dataset.count);
     const show = () => {
       const { units, room, parts } = cost(box.value);
-      out.textContent = `${put(words.cost, units, room)} · ${put(words.parts, parts)}`;
+      out.textContent = `${put(words.cost, units, room)} · ${put(words.parts, parts)}${parts > 1 ? ` · ${put(words.dear, parts)}` : ""}`;
       out.classList.toggle("over", parts > 1);
     };
     box.addEventListener("input", show);
     show();
   }
+
+  /* --- a prepared reply goes into the box; what has to be filled in is marked, so that typing replaces it --- */
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-text]");
+    const box = button && $("textarea[name=text]", button.form);
+    if (!box) return;
+    event.preventDefault();
+    const before = box.value.trimEnd();
+    box.value = before ? `${before} ${button.dataset.text}` : button.dataset.text;
+    box.dispatchEvent(new Event("input"));
+    box.focus();
+    const slot = /\{\w*\}/.exec(box.value);
+    box.setSelectionRange(slot ? slot.index : box.value.length, slot ? slot.index + slot[0].length : box.value.length);
+  });
+  if (matchMedia("(max-width: 719px)").matches) all("details.fold").forEach((fold) => { fold.open = false; });
+  all('a[href="#protocol"]').forEach((link) => link.addEventListener("click", () => { const fold = $("#protocol details"); if (fold) fold.open = true; }));
 
   /* --- a form is sent once, however often it is tapped on a slow line --- */
   document.addEventListener("submit", (event) => {
@@ -120,6 +136,54 @@
 
   /* --- the queue --- */
   const list = $("#queue"), say = $("#say"), title = document.title;
+  /* Sound and notices, once somebody has asked for them here. A notice says the code, the level and the site: no more. */
+  const bell = $("#bell"), KEPT = "hujambo-bell";
+  let sound = null;
+  const kept = () => { try { return localStorage.getItem(KEPT) === "on"; } catch { return false; } };
+  const keep = (on) => { try { localStorage.setItem(KEPT, on ? "on" : "off"); } catch { /* a private window forgets */ } };
+  const wake = () => {
+    if (!window.AudioContext) return;
+    sound = sound || new AudioContext();
+    if (sound.state === "suspended") sound.resume();
+  };
+  const tone = () => {
+    if (!sound || sound.state !== "running") return;
+    [880, 660, 880].forEach((pitch, number) => {
+      const voice = sound.createOscillator(), volume = sound.createGain(), at = sound.currentTime + number * 0.22;
+      voice.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.25, at);
+      volume.gain.exponentialRampToValueAtTime(0.001, at + 0.2);
+      voice.connect(volume).connect(sound.destination);
+      voice.start(at);
+      voice.stop(at + 0.2);
+    });
+  };
+  const ring = (news) => {
+    if (!kept()) return;
+    tone();
+    if (navigator.vibrate) navigator.vibrate([200, 100, 200]);
+    if (window.Notification && Notification.permission === "granted") {
+      try {
+        const notice = new Notification(news.say, { tag: news.code });
+        notice.onclick = () => { window.focus(); location.assign(`/console/alerts/${news.code}`); };
+      } catch { /* some phones let no page make one: the sound and the title stay */ }
+    }
+  };
+  if (bell) {
+    const shown = () => { bell.textContent = kept() ? bell.dataset.on : bell.dataset.off; bell.setAttribute("aria-pressed", String(kept())); };
+    bell.hidden = false;
+    bell.addEventListener("click", async () => {
+      keep(!kept());
+      shown();
+      if (!kept()) return;
+      wake();
+      tone();
+      if (window.Notification && Notification.permission === "default") await Notification.requestPermission();
+    });
+    document.addEventListener("pointerdown", () => { if (kept()) wake(); }); // no sound before the page has been touched
+    document.addEventListener("keydown", () => { if (kept()) wake(); });
+    shown();
+  }
   const place = (row) => {
     const next = all("li", list).find((other) => other !== row && other.dataset.k > row.dataset.k);
     list.insertBefore(row, next || null);
@@ -141,6 +205,7 @@
     if (news.say) {
       if (say) say.textContent = news.say;
       if (document.visibilityState === "hidden") document.title = `● ${news.say}`;
+      if (news.loud) ring(news);
     }
     tick();
   };
@@ -169,7 +234,7 @@
         const other = $(`[data-part="${part.dataset.part}"]`, fresh);
         const isTyping = part.contains(document.activeElement) || isWritten(part)
           || all("select", part).some((field) => field.selectedIndex > 0);
-        if (other && !(part.dataset.part === "acts" && isTyping) && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
+        if (other && !(["acts", "asked"].includes(part.dataset.part) && isTyping) && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
       }
       all(".talk").forEach(toEnd);
       if (say) say.textContent = words.changed;

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from bot.distress import Reader
 from cases.alerts import climb_due, close, log_attempt, reply, take
+from cases.replying import Assent
 from channels.base import IncomingMessage
 from channels.segments import count
 from content.schema import Pack
@@ -18,6 +19,7 @@ from scheduler.inbox import Inbox
 from store import tables as t
 from store.database import Database
 
+_KNOWINGLY = Assent(confirmed=True, agreed=True, reason="In danger: an answer could not wait.")
 _ROLES = {account.login: account.role for account in STAFF}
 
 
@@ -183,7 +185,7 @@ class Stage:
         async def act(at: datetime) -> None:
             await reply(
                 self._database, self._pack, await self._alert(someone), self._staff[story.by], story.reply, at,
-                confirmed=True, count_segments=lambda text: count(text).segments,
+                assent=_KNOWINGLY, count_segments=lambda text: count(text).segments,
             )  # fmt: skip
 
         return act

@@ -91,8 +91,9 @@ async def test_a_cry_for_help_is_seen_within_a_second_taken_answered_on_the_phon
     await expect(joseph.locator(row)).to_contain_text("Nobody has it")
 
     await amina.locator(row).get_by_role("link").click()
-    await expect(amina.locator(".talk")).to_contain_text(CRY)
+    await expect(amina.get_by_role("button", name="Show the conversation")).to_be_visible()
     await amina.get_by_role("button", name="Take this alert").click()
+    await expect(amina.locator(".talk")).to_contain_text(CRY)
     await expect(joseph.locator(row)).to_contain_text("Amina Yusuf")
     await expect(joseph.locator(row)).not_to_contain_text("Nobody has it")
 

@@ -7,6 +7,7 @@ import pytest
 
 from cases import alerts, audit
 from cases.alerts import AlertRuleError
+from cases.replying import Assent
 from content.schema import Level, Pack
 from store import tables
 from store.database import Database
@@ -114,7 +115,9 @@ async def test_a_reply_goes_out_once_its_words_are_safe_and_silences_the_bot(wor
     alert_id = await opened(world)
 
     async def reply(text: str, staff_id: int = world.first, *, confirmed: bool = False) -> int:
-        return await alerts.reply(world.database, PACK, alert_id, staff_id, text, NOW, confirmed=confirmed)
+        return await alerts.reply(
+            world.database, PACK, alert_id, staff_id, text, NOW, assent=Assent(confirmed=confirmed)
+        )
 
     assert "take it first" in await refused(reply("Hello"))
     await alerts.take(world.database, alert_id, world.first, NOW)
@@ -137,7 +140,7 @@ async def test_a_person_who_opted_out_is_written_to_only_knowingly(world: World)
     world.contact = await a_contact(world.database, world.channel, opted_out_at=NOW, opted_out_by="word")
     alert_id = (await world.raise_(world.danger(beneficiary_id=None)))[world.contact]
     await alerts.take(world.database, alert_id, world.first, NOW)
-    assert "call instead" in await refused(alerts.reply(world.database, PACK, alert_id, world.first, "Hello", NOW))
+    assert "Calling is safer" in await refused(alerts.reply(world.database, PACK, alert_id, world.first, "Hello", NOW))
 
 
 async def test_a_further_message_tells_the_owner_but_not_of_each_in_a_flood(world: World) -> None:

@@ -29,11 +29,15 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("GET", "/alerts/{code}/live"): ROLES,
     ("POST", "/alerts/{code}/take"): ROLES,
     ("POST", "/alerts/{code}/reply"): READERS,
+    ("POST", "/alerts/{code}/step"): ROLES,
+    ("POST", "/alerts/{code}/open"): READERS,
     ("POST", "/alerts/{code}/attempt"): ROLES,
     ("POST", "/alerts/{code}/note"): ROLES,
     ("POST", "/alerts/{code}/pass"): ROLES,
     ("POST", "/alerts/{code}/level"): CLOSERS,
     ("POST", "/alerts/{code}/close"): CLOSERS,
+    ("POST", "/alerts/{code}/ask"): CLOSERS,
+    ("POST", "/alerts/{code}/refuse"): CLOSERS,
     ("POST", "/alerts/{code}/reveal"): READERS,
     ("POST", "/alerts/{code}/judge"): READERS,
     ("POST", "/alerts/{code}/propose"): CARERS,
@@ -217,8 +221,8 @@ async def test_a_report_about_staff_exists_for_focal_points_only(
         assert "0 open" in visible(seen[2])
         assert (await browser.get(f"/alerts/{code}")).status == 404
     focal = await log_in(database, role="focal_point")
-    page = await focal.text(f"/alerts/{code}")
-    assert "the officer asked for money" in page
+    await focal.post(f"/alerts/{code}/open")
+    assert "the officer asked for money" in await focal.text(f"/alerts/{code}")
     assert "1 High" in visible(await focal.text("/alerts"))
 
 

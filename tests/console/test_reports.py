@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from cases import alerts, exports
 from cases.alerts import AlertRuleError, Danger, open_or_join
+from cases.replying import Assent
 from console.permissions import ROLES
 from content.schema import Level, Pack
 from hujambo.health import measure
@@ -137,8 +138,8 @@ async def test_under_duress_nobody_writes_unless_it_was_agreed(database: Databas
     assert alert.is_silent
     await alerts.take(database, alert_id, staff, clock())
     with pytest.raises(AlertRuleError, match="under duress"):
-        await alerts.reply(database, PACK, alert_id, staff, "Hello", clock(), confirmed=True)
-    await alerts.reply(database, PACK, alert_id, staff, "Hello", clock(), is_agreed=True)
+        await alerts.reply(database, PACK, alert_id, staff, "Hello", clock(), assent=Assent(confirmed=True))
+    await alerts.reply(database, PACK, alert_id, staff, "Hello", clock(), assent=Assent(agreed=True))
     (event,) = [e for e in await rows(database, tables.alert_event) if e.kind == "replied"]
     assert event.data["agreed"] is True
 
