@@ -160,6 +160,8 @@ EVENTS: Mapping[str, str] = {
     "note": "Note",
     "level": "Level changed",
     "level_set": "Level changed",
+    "moved": "Moved to another site with its person",
+    "given_up": "Given up after every attempt",
     "closed": "Closed",
     "judged": "A message was judged",
     "proposed": "A phrase was proposed for the word lists",
@@ -216,6 +218,8 @@ TASK_RESULTS: Mapping[str, str] = {
     "LOST": "The person did not arrive",
     "REACHED_SELF": "Reached the person",
     "VISITED_FOUND": "Visited and met",
+    "UNREACHED_EXHAUSTED": "Not reached after every attempt",
+    "VERIFIED": "The number was checked by voice",
 }
 DOMAINS: Mapping[str, str] = {
     "LIV": "Work and income",
@@ -272,6 +276,7 @@ CASE_EVENTS: Mapping[str, str] = {
     "transfer": "Handed over",
     "exit": "Left the programme",
     "died": "Has died",
+    "number_verified": "The number was checked by voice",
 }
 FACTS: Mapping[str, str] = {
     "phone_kind": "whose phone it is",

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import audit
-from cases.casework.rules import CARING, LONGEST_NOTE, SUPERVISING, CaseError, may_work
+from cases.casework.rules import CARING, DECIDING, LONGEST_NOTE, CaseError, may_work
 from cases.hours import Hours
 from content.sentence import Sentence
 from store import tables
@@ -57,7 +57,7 @@ class PersonCase:
             raise CaseError("This person has died: nothing more is arranged for them.")
 
     def must_supervise(self) -> None:
-        if self.actor["role"] not in SUPERVISING:
+        if self.actor["role"] not in DECIDING:
             raise CaseError("Only a supervisor may do this.")
 
 

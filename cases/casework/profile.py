@@ -12,6 +12,7 @@ from cases.casework.frame import PersonCase, a_note, working_on
 from cases.casework.rules import CaseError
 from cases.closing import CONTACT_RESULTS
 from cases.enrol import is_inside
+from cases.numbers import unverify
 from cases.telling import add_follow_ups, follow_up_row
 from content.sentence import Sentence
 from store import tables
@@ -121,6 +122,8 @@ async def note_contact(
         raise CaseError(Sentence("There is no contact result called %(name)s.", name=result[:32]))
     if not found.follow_up:
         return
+    if found.follow_up == "verify_number":
+        await unverify(connection, person["contact_id"], now)
     row = follow_up_row(
         database,
         f"{found.follow_up}/person/{person['id']}/{tables.to_ms(now)}",

@@ -9,7 +9,7 @@ from content.sentence import Sentence
 # Who works with a person: they edit the file. Coordinators move people between sites, and read no text.
 CARING = frozenset({"psychosocial", "supervisor", "caseworker"})
 MOVING = CARING | {"coordinator"}
-SUPERVISING = frozenset({"supervisor", "coordinator"})
+DECIDING = frozenset({"supervisor", "coordinator"})
 LONGEST_NOTE = 4000
 
 
@@ -120,7 +120,7 @@ AFTER_EXIT_DAYS = (182, 365)  # DOMAIN §2.3: one contact 6 and 12 months after 
 # --- tasks ---
 
 # Kinds that are there to speak with the person: a try that reaches nobody leaves them open.
-CONTACTS = frozenset({WEEKLY, "next_contact", "call_me", "call_safely", "after_exit", "after_alert", "silence"})
+CONTACTS = frozenset({WEEKLY, "next_contact", "call_me", "call_safely", "after_exit", "after_alert"})
 DONE, NOT_NEEDED = "DONE", "NOT_NEEDED"
 
 

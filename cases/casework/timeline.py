@@ -19,6 +19,7 @@ KINDS = ("alerts", "checkins", "contacts", "plan", "referrals", "consents", "tas
 _CASE_EVENTS: Mapping[str, str] = {
     "attempt": "contacts",
     "note": "contacts",
+    "given_up": "contacts",
     "goal": "plan",
     "referral": "referrals",
     "facts": "changes",

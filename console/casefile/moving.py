@@ -9,11 +9,11 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import casework
-from cases.casework.rules import AFTER_EXIT, CARING, EXITS, SUPERVISING
+from cases.casework.rules import AFTER_EXIT, CARING, DECIDING, EXITS
 from console.casefile.frame import act, day_of, file_page, person_or_404, whole
 from console.context import BASE, console_of, viewer_of
 from console.pages import done
-from console.permissions import MOVERS, SUPERVISORS, allow
+from console.permissions import DECIDERS, MOVERS, allow
 from store import tables
 
 
@@ -44,7 +44,7 @@ async def _show(
         colleagues=colleagues,
         exits=EXITS,
         after_exit=AFTER_EXIT,
-        supervises=viewer.role in SUPERVISING,
+        supervises=viewer.role in DECIDING,
         faults=faults or {},
         typed=typed or {},
     )
@@ -106,7 +106,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
     return await act(request, "leave", "left", "", _show, do)
 
 
-@allow(SUPERVISORS)
+@allow(DECIDERS)
 async def died(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
 

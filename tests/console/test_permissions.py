@@ -9,12 +9,12 @@ from console.app import _ROUTES, _WALL_ROUTES
 from console.permissions import (
     CAMPAIGN_VIEWERS,
     CARERS,
+    DECIDERS,
     MOVERS,
     PEOPLE,
     PLANNERS,
     READERS,
     ROLES,
-    SUPERVISORS,
     roles_of,
 )
 from store import tables
@@ -85,7 +85,7 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("GET", "/people/{person}/move"): MOVERS,
     ("POST", "/people/{person}/transfer"): MOVERS,
     ("POST", "/people/{person}/leave"): MOVERS,
-    ("POST", "/people/{person}/died"): SUPERVISORS,
+    ("POST", "/people/{person}/died"): DECIDERS,
     ("GET", "/services"): ROLES,
     ("GET", "/campaigns"): CAMPAIGN_VIEWERS,
     ("GET", "/campaigns/new"): PLANNERS,

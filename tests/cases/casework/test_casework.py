@@ -136,6 +136,7 @@ async def test_a_contact_without_an_alert_is_entered_and_leaves_the_task_that_fo
     assert [(t.kind, t.beneficiary_id, t.staff_id) for t in await tasks(db)] == [
         ("verify_number", world.person, world.first)
     ]
+    assert (await rows(db, tables.contact))[0].unverified_since == NOW
 
 
 # --- consent ---
