@@ -155,6 +155,7 @@ def may_close(
     has_note: bool = False,
     has_consent: bool = False,
     has_duplicate: bool = False,
+    has_unconfirmed_referral: bool = False,
 ) -> Sentence | None:
     """None, or the sentence that says why this alert may not be closed this way by this person."""
     found = OUTCOMES.get(outcome)
@@ -171,6 +172,10 @@ def may_close(
             Sentence(
                 "A referral that is not confirmed does not close an alert: confirm that the person arrived first."
             ),
+        ),
+        (
+            outcome == "REFERRED_ACCEPTED" and has_unconfirmed_referral,
+            Sentence("The referral of this alert is not confirmed: confirm that the person arrived first."),
         ),
         (
             found.never_from is not None and level >= found.never_from,

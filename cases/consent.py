@@ -1,6 +1,7 @@
 """Consent by purpose and version: given, withdrawn, and what stands now. Nothing is overwritten."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import audit
+from content.sentence import Sentence
 from store import tables
 from store.database import Database
 
-# checkins: messages and their answers · referral: passing facts to a named service · research: anonymous study ·
-# family: speaking with a named relative · after_exit: a few messages after the person has left the programme.
-PURPOSES = ("checkins", "referral", "research", "family", "after_exit")
+# checkins: messages and their answers · after_exit: contacts after the end of the programme · referral: passing facts
+# to a named service · research: anonymous study · family: speaking with a named relative.
+PURPOSES = ("checkins", "after_exit", "referral", "research", "family")
+SOURCES = ("in_person", "phone", "paper", "message")
+_LONGEST_VERSION = 32
 
 
 class ConsentError(ValueError):
@@ -46,12 +50,21 @@ async def give(
     source: str,
     staff_id: int | None,
     now: datetime,
+    *,
+    within: AsyncConnection | None = None,
 ) -> None:
-    """Record consent. The same version again changes nothing; a new version ends the old one."""
+    """Record consent. The same version again changes nothing; a new version ends the old one.
+
+    With the first consent to check-ins a person who had none begins to get them.
+    """
     if purpose not in PURPOSES:
-        raise ConsentError(f"There is no purpose {purpose[:32]!r}; they are {', '.join(PURPOSES)}.")
-    c = tables.consent
-    async with database.write() as connection:
+        raise ConsentError(
+            Sentence("There is no purpose %(name)r; they are %(names)s.", name=purpose[:32], names=", ".join(PURPOSES))
+        )
+    if not 0 < len(version) <= _LONGEST_VERSION:
+        raise ConsentError("Name the version of the consent text that was read out, in at most 32 characters.")
+    b, c = tables.beneficiary, tables.consent
+    async with _transaction(database, within) as connection:
         standing = await _standing(connection, beneficiary_id, purpose)
         if standing is not None and standing["version"] == version:
             return
@@ -59,6 +72,9 @@ async def give(
             await connection.execute(sa.update(c).where(c.c.id == standing["id"]).values(withdrawn_at=now))
         row = consent_row(database, beneficiary_id, purpose, version, language, source, now)
         await connection.execute(sa.insert(c), [row])
+        if purpose == "checkins":
+            had_none = (b.c.id == beneficiary_id, b.c.state == "no_consent")
+            await connection.execute(sa.update(b).where(*had_none).values(state="active"))
         data = {"purpose": purpose, "version": version, "language": language}
         await audit.record(connection, database, staff_id, "consent.given", f"beneficiary/{beneficiary_id}", data, now)
 
@@ -98,19 +114,40 @@ async def record_answers(
     await database.insert_rows(connection, c, rows)
 
 
-async def withdraw(database: Database, beneficiary_id: int, purpose: str, staff_id: int | None, now: datetime) -> bool:
-    """Withdraw what stands for this purpose; False if nothing stood. Never asks why (DOMAIN §5.1, principle 4)."""
-    c = tables.consent
-    async with database.write() as connection:
+async def withdraw(
+    database: Database,
+    beneficiary_id: int,
+    purpose: str,
+    staff_id: int | None,
+    now: datetime,
+    *,
+    within: AsyncConnection | None = None,
+) -> bool:
+    """Withdraw what stands for this purpose; False if nothing stood. Never asks why (DOMAIN §5.1, principle 4).
+
+    Without consent to check-ins none leaves any more, planned ones included: the last look before sending finds the
+    person not active.
+    """
+    b, c = tables.beneficiary, tables.consent
+    async with _transaction(database, within) as connection:
         standing = await _standing(connection, beneficiary_id, purpose)
         if standing is None:
             return False
         await connection.execute(sa.update(c).where(c.c.id == standing["id"]).values(withdrawn_at=now))
+        if purpose == "checkins":
+            gets_them = (b.c.id == beneficiary_id, b.c.state == "active")
+            await connection.execute(sa.update(b).where(*gets_them).values(state="no_consent"))
         data = {"purpose": purpose, "version": standing["version"]}
         await audit.record(
             connection, database, staff_id, "consent.withdrawn", f"beneficiary/{beneficiary_id}", data, now
         )
         return True
+
+
+@contextlib.asynccontextmanager
+async def _transaction(database: Database, within: AsyncConnection | None) -> AsyncIterator[AsyncConnection]:
+    async with database.write() if within is None else contextlib.nullcontext(within) as connection:
+        yield connection
 
 
 async def _standing(connection: AsyncConnection, beneficiary_id: int, purpose: str) -> Mapping[str, Any] | None:

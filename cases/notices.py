@@ -63,6 +63,16 @@ HOLE: Words = {
     "ha": "Hujambo: babu mai aiki a {site} daga {start} zuwa {end}. Don Allah a cika jadawali. {link}",
     "so": "Hujambo: qofna kuma jiro shaqada {site} {start} ilaa {end}. Fadlan buuxi jadwalka. {link}",
 }
+HANDED: Words = {
+    "en": "Hujambo: a person's file at {site} has been handed over to you. Please read it today. {link}",
+    "fr": "Hujambo : un dossier, site {site}, vous a ete confie. Merci de le lire aujourd'hui. {link}",
+    "es": "Hujambo: le han entregado un expediente en {site}. Por favor lealo hoy. {link}",
+    "pt": "Hujambo: um processo em {site} foi-lhe entregue. Por favor leia-o hoje. {link}",
+    "ar": "Hujambo: ملف جديد لك {site} {link}",
+    "sw": "Hujambo: umekabidhiwa faili moja, kituo {site}. Tafadhali lisome leo. {link}",
+    "ha": "Hujambo: an mika maka fayil daya a {site}. Don Allah karanta shi yau. {link}",
+    "so": "Hujambo: fayl cusub ayaa laguu wareejiyay, {site}. Fadlan akhri maanta. {link}",
+}
 LEVELS: Mapping[str, Mapping[Level, str]] = {
     "en": {Level.PRACTICAL: "PRACTICAL", Level.ELEVATED: "ELEVATED", Level.HIGH: "HIGH", Level.IMMINENT: "IMMINENT"},
     "fr": {Level.PRACTICAL: "PRATIQUE", Level.ELEVATED: "MOYEN", Level.HIGH: "URGENT", Level.IMMINENT: "IMMINENT"},
@@ -182,6 +192,7 @@ WORDS: Mapping[str, Words] = {
     "hole": HOLE,
     "drill": DRILL,
     "drill_failed": DRILL_FAILED,
+    "handed": HANDED,
     "taken": TAKEN,
     "silent": SILENT,
     "done": DONE,

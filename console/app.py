@@ -24,6 +24,7 @@ from console import (
     tasks,
 )
 from console.assets import Assets
+from console.casefile import facts, moving, plan, referrals, timeline
 from console.context import CONSOLE, Console, PhoneWall, TextIn
 from console.pages import set_up
 from console.permissions import public
@@ -121,6 +122,26 @@ _ROUTES = (
     web.get("/silence", silence.list_page),
     web.post("/silence/{task}/attempt", silence.attempt),
     web.post("/silence/{task}/reveal", silence.reveal),
+    web.post("/people/{person}/contact", people.log_contact),
+    web.post("/people/{person}/note", people.add_note),
+    web.post("/people/{person}/tasks", people.add_task),
+    web.get("/people/{person}/timeline", timeline.timeline_page),
+    web.get("/people/{person}/messages", timeline.messages_page),
+    web.get("/people/{person}/plan", plan.plan_page),
+    web.post("/people/{person}/goals", plan.add_goal),
+    web.post("/people/{person}/goals/{goal}", plan.end_goal),
+    web.post("/people/{person}/findings", plan.add_finding),
+    web.get("/people/{person}/referrals", referrals.referrals_page),
+    web.post("/people/{person}/referrals", referrals.refer),
+    web.post("/people/{person}/referrals/{referral}", referrals.move),
+    web.get("/people/{person}/facts", facts.facts_page),
+    web.post("/people/{person}/facts", facts.change_facts),
+    web.post("/people/{person}/consent", facts.change_consent),
+    web.get("/people/{person}/move", moving.move_page),
+    web.post("/people/{person}/transfer", moving.transfer),
+    web.post("/people/{person}/leave", moving.leave),
+    web.post("/people/{person}/died", moving.died),
+    web.get("/services", referrals.services_page),
     web.get("/rota", rota.home),
     web.get("/rota/{site}", rota.site_page),
     web.post("/rota/{site}/add", rota.add),
@@ -138,7 +159,9 @@ _ROUTES = (
     web.post("/campaigns/{campaign}/pause", campaigns.pause),
     web.post("/campaigns/{campaign}/resume", campaigns.resume),
     web.get("/tasks", tasks.tasks_page),
+    web.get("/tasks/{task}", tasks.task_page),
     web.post("/tasks/{task}/done", tasks.finish),
+    web.post("/tasks/{task}/assign", tasks.assign),
     web.get("/sample", sample.sample_page),
     web.post("/sample/{sample}", sample.judge),
     web.post("/sample/{sample}/back", sample.take_back),

@@ -7,7 +7,7 @@ from typing import Any
 from console.context import BASE
 
 _PREFIX = "kept-"
-_PLACE = re.compile(rf"{BASE}/(?:alerts|people|campaigns|tasks)(?:/[\w-]+){{0,2}}")
+_PLACE = re.compile(rf"{BASE}/(?:alerts|people|campaigns|tasks)(?:/[\w-]+){{0,3}}")
 _PAGE = re.compile(rf"{BASE}/(?:(?:alerts|people|campaigns)/[\w-]+|alerts|people|campaigns|tasks|phones)")
 _TYPED = frozenset({"text", "note", "reason", "name"})  # what a person wrote, not what they chose
 

@@ -1,17 +1,23 @@
 """Beneficiaries: the list by code, and one person's file. Names and numbers stay hidden until the glass is broken."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cases import audit
+from cases import casework
+from cases.casework.rules import week_of
+from cases.closing import CONTACT_RESULTS
 from console import safety, wellbeing, words
 from console.alerts import open_glass
+from console.casefile.frame import act, evening_of, file_page, person_or_404, whole
+from console.casefile.moving import caring_staff
+from console.casefile.plan import areas
+from console.casefile.timeline import week_words
 from console.context import Console, Viewer, console_of, now_of, viewer_of
-from console.conversation import conversation
 from console.language import _
 from console.pages import page
 from console.permissions import CARERS, PEOPLE, READERS, allow, sees_alert, sees_site
@@ -24,7 +30,7 @@ PER_PAGE = 50
 async def people_page(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
     wanted = request.query.get("q", "").strip()[:32]
-    start = _whole(request.query.get("from", ""))
+    start = whole(request.query.get("from", ""))
     b, site, a = tables.beneficiary, tables.site, tables.alert
     is_alerted = sa.exists().where(
         a.c.beneficiary_id == b.c.id, a.c.state != "closed", a.c.is_report.is_(False), sees_alert(viewer)
@@ -62,81 +68,60 @@ async def people_page(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
-async def _person_or_404(request: web.Request) -> Any:
-    console, viewer = console_of(request), viewer_of(request)
-    b, site, c, staff = tables.beneficiary, tables.site, tables.contact, tables.staff
-    statement = (
-        sa.select(
-            b,
-            site.c.name.label("site"),
-            site.c.time_zone.label("zone"),
-            c.c.opted_out_at,
-            c.c.last_inbound_at,
-            staff.c.name.label("caseworker"),
-        )
-        .join(site, site.c.id == b.c.site_id)
-        .outerjoin(c, c.c.id == b.c.contact_id)
-        .outerjoin(staff, staff.c.id == b.c.caseworker_id)
-        .where(b.c.id == _whole(request.match_info["person"]), sees_site(viewer, b.c.site_id))
-    )
-    async with console.database.read() as connection:
-        row = (await connection.execute(statement)).first()
-    if row is None:
-        raise web.HTTPNotFound
-    return row
-
-
 async def _show(
-    request: web.Request, person: Any, *, status: int = 200, fault: str = "", revealed: Mapping[str, Any] | None = None
+    request: web.Request,
+    person: Any,
+    *,
+    status: int = 200,
+    fault: str = "",
+    revealed: Mapping[str, Any] | None = None,
+    faults: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> web.Response:
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
-    async with console.database.write() as connection:
-        await audit.record(
-            connection, console.database, viewer.id, "person.viewed", f"beneficiary/{person.id}", {}, now
-        )
     reads = viewer.role in READERS
     async with console.database.read() as connection:
         alerts = await _alerts(connection, viewer, person.id)
-        tasks = await _tasks(connection, viewer, person.id)
+        tasks = await _tasks(connection, viewer, person.id, now)
         sessions = await _sessions(connection, console, person.id, reads=reads)
-        charts = await wellbeing.charts(connection, console.pack, person.id) if reads else []
-        has_talk = reads and person.contact_id is not None
-        lines = await conversation(connection, viewer, person.contact_id) if has_talk else None
-    return page(
+        charts = await wellbeing.charts(connection, console.pack, person.id, alerts) if reads else []
+        found = await areas(connection, person.id) if reads else []
+        colleagues = await caring_staff(connection, person.site_id)
+    weeks = [week for task in tasks if (week := week_of(task.key))]
+    return await file_page(
         request,
+        person,
+        "file",
         "person.html",
         status=status,
-        section="people",
-        person=person,
-        zone=person.zone,
         facts=safety.safe_contact(person, person, person.zone, now),
         alerts=alerts,
         tasks=tasks,
+        week=week_words(max(weeks)) if weeks else "",
         sessions=sessions,
         charts=charts,
-        lines=lines,
-        reads=reads,
+        areas=found,
+        colleagues=colleagues,
+        results=CONTACT_RESULTS,
         fault=fault,
         revealed=revealed,
         clock_of=safety.clock_of,
         may_break=viewer.role in CARERS,
+        faults=faults or {},
+        typed=typed or {},
     )
 
 
 @allow(PEOPLE)
 async def person_page(request: web.Request) -> web.StreamResponse:
-    return await _show(request, await _person_or_404(request))
+    return await _show(request, await person_or_404(request))
 
 
 @allow(CARERS)
 async def reveal(request: web.Request) -> web.StreamResponse:
     """Break the glass: the name and number, once; the audit trail keeps who looked and why."""
     console, viewer = console_of(request), viewer_of(request)
-    person = await _person_or_404(request)
+    person = await person_or_404(request)
     reason = str((await request.post()).get("reason", ""))
     if reason not in words.GLASS_REASONS:
         return await _show(request, person, status=422, fault=_("Say why you need it."))
@@ -152,6 +137,47 @@ async def reveal(request: web.Request) -> web.StreamResponse:
     return await _show(request, person, revealed=revealed)
 
 
+@allow(CARERS)
+async def log_contact(request: web.Request) -> web.StreamResponse:
+    """A call or visit that belongs to no alert."""
+    console, viewer = console_of(request), viewer_of(request)
+
+    async def do(person: Any, form: Mapping[str, str], now: datetime) -> None:
+        await casework.log_contact(
+            console.database, person.id, viewer.id, form.get("result", ""), form.get("note", ""), now
+        )
+
+    return await act(request, "contact", "attempt", "", _show, do)
+
+
+@allow(CARERS)
+async def add_note(request: web.Request) -> web.StreamResponse:
+    console, viewer = console_of(request), viewer_of(request)
+
+    async def do(person: Any, form: Mapping[str, str], now: datetime) -> None:
+        await casework.add_note(console.database, person.id, viewer.id, form.get("note", ""), now)
+
+    return await act(request, "note", "note", "", _show, do)
+
+
+@allow(CARERS)
+async def add_task(request: web.Request) -> web.StreamResponse:
+    console, viewer = console_of(request), viewer_of(request)
+
+    async def do(person: Any, form: Mapping[str, str], now: datetime) -> None:
+        await casework.add_task(
+            console.database,
+            person.id,
+            viewer.id,
+            form.get("note", ""),
+            evening_of(form.get("due_on", ""), person.zone),
+            now,
+            to_staff_id=whole(form.get("to", "")) or None,
+        )
+
+    return await act(request, "task", "saved", "", _show, do)
+
+
 async def _alerts(connection: AsyncConnection, viewer: Viewer, person_id: int) -> Sequence[Any]:
     a = tables.alert
     statement = (
@@ -163,10 +189,11 @@ async def _alerts(connection: AsyncConnection, viewer: Viewer, person_id: int) -
     return (await connection.execute(statement)).all()
 
 
-async def _tasks(connection: AsyncConnection, viewer: Viewer, person_id: int) -> Sequence[Any]:
-    f = tables.follow_up
+async def _tasks(connection: AsyncConnection, viewer: Viewer, person_id: int, now: datetime) -> Sequence[Any]:
+    f, staff = tables.follow_up, tables.staff
     statement = (
-        sa.select(f.c.kind, f.c.due_at)
+        sa.select(f.c.id, f.c.key, f.c.kind, f.c.due_at, (f.c.due_at < now).label("is_late"), staff.c.name.label("who"))
+        .outerjoin(staff, staff.c.id == f.c.staff_id)
         .where(f.c.beneficiary_id == person_id, f.c.state == "open", sees_task(viewer))
         .order_by(f.c.due_at)
         .limit(20)

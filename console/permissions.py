@@ -19,6 +19,9 @@ ROLES: Final = frozenset({"admin", "coordinator", "psychosocial", "supervisor", 
 READERS: Final = frozenset({"psychosocial", "supervisor", "caseworker", "focal_point"})
 CARERS: Final = READERS - {"focal_point"}
 PEOPLE: Final = ROLES - {"focal_point"}
+# Who hands people over to other sites and staff, and ends the programme for them; and who alone records a death.
+MOVERS: Final = CARERS | {"coordinator"}
+DECIDERS: Final = frozenset({"supervisor", "coordinator"})
 PLANNERS: Final = frozenset({"coordinator", "admin"})
 SUPERVISORS: Final = PLANNERS | {"supervisor"}
 CAMPAIGN_VIEWERS: Final = PLANNERS | {"supervisor"}

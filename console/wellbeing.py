@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
+from statistics import quantiles
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from store import tables
 
 WIDTH, HEIGHT, PAD = 560, 150, 26
 MOST_POINTS = 26
+LEAST_EARLIER = 3  # below, nobody can say what is usual for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,34 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """A person's own usual: the median of their earlier answers, and between which values half of them lie."""
+
+    middle: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An alert in the picture."""
+
+    x: float
+    at: datetime
+    code: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
-    """One question over time. `baseline` is the height of the person's own median."""
+    """One question over time. `baseline` is the height of the person's own usual, `band` its top and its depth."""
 
     title: str
     points: Sequence[Point]
+    usual: Usual | None
     baseline: float
-    usual: float
+    band: tuple[float, float]
+    marks: Sequence[Mark]
     low: float
     high: float
     says: str  # the picture in words
@@ -43,7 +65,8 @@ class Chart:
         return " ".join(f"{p.x:.1f},{p.y:.1f}" for p in self.points)
 
 
-async def charts(connection: AsyncConnection, pack: Pack, person_id: int) -> list[Chart]:
+async def charts(connection: AsyncConnection, pack: Pack, person_id: int, alerts: Sequence[Any] = ()) -> list[Chart]:
+    """One picture for each question with numbers. `alerts`: those the viewer may see, with code, level, opened_at."""
     answer = tables.answer
     statement = (
         sa.select(answer.c.checkin, answer.c.question, answer.c.value, answer.c.score, answer.c.answered_at)
@@ -56,7 +79,7 @@ async def charts(connection: AsyncConnection, pack: Pack, person_id: int) -> lis
         if value is not None:
             series.setdefault((row.checkin, row.question), []).append((row.answered_at, value))
     return [
-        draw(_title(pack, checkin, question), values[-MOST_POINTS:], _range(pack, checkin, question, values))
+        draw(_title(pack, checkin, question), values, _range(pack, checkin, question, values), alerts)
         for (checkin, question), values in series.items()
         if len(values) > 1
     ]
@@ -89,27 +112,63 @@ def _range(pack: Pack, checkin: str, question: str, values: Sequence[tuple[datet
     return min(found), max(found)
 
 
-def draw(title: str, values: Sequence[tuple[datetime, float]], bounds: tuple[float, float]) -> Chart:
+def usual_of(values: Sequence[float]) -> Usual | None:
+    """What was usual before the last of these values; None when fewer than three came before it."""
+    earlier = values[:-1]
+    if len(earlier) < LEAST_EARLIER:
+        return None
+    low, middle, high = quantiles(earlier, n=4, method="inclusive")
+    return Usual(middle, low, high)
+
+
+def draw(
+    title: str, values: Sequence[tuple[datetime, float]], bounds: tuple[float, float], alerts: Sequence[Any] = ()
+) -> Chart:
+    """The newest `MOST_POINTS` answers; the person's usual is taken from all that are given."""
     low, high = bounds
-    first, last = values[0][0], values[-1][0]
+    usual = usual_of([value for _at, value in values])
+    shown = values[-MOST_POINTS:]
+    first, last = shown[0][0], shown[-1][0]
     span = (last - first).total_seconds() or 1.0
+
+    def across(at: datetime) -> float:
+        return PAD + (at - first).total_seconds() / span * (WIDTH - 2 * PAD)
 
     def height(value: float) -> float:
         share = (value - low) / (high - low) if high > low else 0.5
         return HEIGHT - PAD - share * (HEIGHT - 2 * PAD)
 
-    points = [
-        Point(PAD + (at - first).total_seconds() / span * (WIDTH - 2 * PAD), height(value), value, at)
-        for at, value in values
+    points = [Point(across(at), height(value), value, at) for at, value in shown]
+    marks = [
+        Mark(across(alert.opened_at), alert.opened_at, alert.code, alert.level)
+        for alert in alerts
+        if first <= alert.opened_at <= last
     ]
-    usual = median(value for _, value in values)
-    says = _(
-        "%(count)s answers, usually %(usual)s, last %(last)s",
-        count=number(len(values)),
-        usual=number(usual),
-        last=number(values[-1][1]),
+    top, bottom = (height(usual.high), height(usual.low)) if usual else (0.0, 0.0)
+    return Chart(
+        title=title,
+        points=points,
+        usual=usual,
+        baseline=height(usual.middle) if usual else 0.0,
+        band=(top, max(bottom - top, 1.0)) if usual else (0.0, 0.0),
+        marks=marks,
+        low=low,
+        high=high,
+        says=_says(len(values), usual, shown[-1][1]),
     )
-    return Chart(title, points, height(usual), usual, low, high, says)
+
+
+def _says(count: int, usual: Usual | None, last: float) -> str:
+    if usual is None:
+        return _("%(count)s answers, last %(last)s; too few to know what is usual", count=count, last=number(last))
+    return _(
+        "%(count)s answers, usually %(usual)s (half of them %(low)s to %(high)s), last %(last)s",
+        count=number(count),
+        usual=number(usual.middle),
+        low=number(usual.low),
+        high=number(usual.high),
+        last=number(last),
+    )
 
 
 def answer_words(pack: Pack, checkin: str, question: str, value: Any) -> tuple[str, str]:

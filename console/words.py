@@ -160,6 +160,8 @@ EVENTS: Mapping[str, str] = {
     "note": "Note",
     "level": "Level changed",
     "level_set": "Level changed",
+    "moved": "Moved to another site with its person",
+    "given_up": "Given up after every attempt",
     "closed": "Closed",
     "judged": "A message was judged",
     "proposed": "A phrase was proposed for the word lists",
@@ -196,12 +198,139 @@ TASKS: Mapping[str, str] = {
     "bad_contact": "The number does not work: find another way",
     "follow_up": "Follow up",
     "after_alert": "Weekly contact after an alert",
+    "weekly_contact": "Weekly contact after an alert",
+    "confirm_arrival": "Did the person arrive at the service?",
+    "ask_after_exit": "Ask if the person wants to hear from us afterwards",
+    "after_exit": "Contact after the programme",
     "set_aside": "The machine failed on this message: read it",
     "call_safely": "Call at a safe hour",
     "interpreter": "Find somebody who speaks the language",
     "next_contact": "The next contact that was agreed",
     "verify_number": "Check who has this number now",
 }
+TASK_RESULTS: Mapping[str, str] = {
+    "DONE": "Done",
+    "NOT_NEEDED": "Not needed any more",
+    "ANSWERED_FINE": "The person answered “fine” by themselves",
+    "RESTARTED": "Begun anew after another alert",
+    "EXITED": "The person has left the programme",
+    "DIED": "The person has died",
+    "ARRIVED": "The person arrived",
+    "DECLINED": "The person said no",
+    "REFUSED": "Did not want to talk, or the service said no",
+    "LOST": "The person did not arrive",
+    "REACHED_SELF": "Reached the person",
+    "VISITED_FOUND": "Visited and met",
+    "UNREACHED_EXHAUSTED": "Not reached after every attempt",
+    "VERIFIED": "The number was checked by voice",
+}
+DOMAINS: Mapping[str, str] = {
+    "LIV": "Work and income",
+    "FOOD": "Food",
+    "HOU": "Housing",
+    "FAM": "Family",
+    "COM": "Community",
+    "SAF": "Safety",
+    "HEA": "Health",
+    "PSY": "Mood and sleep",
+    "DOC": "Papers",
+    "EDU": "Training",
+}
+STANDINGS: Mapping[int, str] = {1: "Well", 2: "So-so", 3: "Badly"}
+FINDING_SOURCES: Mapping[str, str] = {
+    "visit": "Visit",
+    "call": "Call",
+    "office": "At the office",
+    "partner": "From a partner",
+    "document": "Document",
+}
+GOAL_STATES: Mapping[str, str] = {"open": "Under way", "reached": "Reached", "dropped": "Dropped"}
+REFERRAL_STATES: Mapping[str, str] = {
+    "proposed": "Proposed",
+    "sent": "Sent",
+    "accepted": "The service accepted",
+    "arrived": "The person arrived",
+    "declined": "The person said no",
+    "refused": "The service said no",
+    "lost": "The person did not arrive",
+}
+REFERRAL_CONSENTS: Mapping[str, str] = {
+    "not_asked": "Not asked yet",
+    "spoken": "Agreed, spoken",
+    "written": "Agreed in writing",
+    "none_needed": "Goes themselves: we pass nothing on",
+}
+CONSENT_PURPOSES: Mapping[str, str] = {
+    "checkins": "Check-ins by message",
+    "after_exit": "Contact after the programme",
+    "referral": "Passing facts to a service",
+    "research": "Research without names",
+    "family": "Speaking with a named relative",
+}
+CONSENT_SOURCES: Mapping[str, str] = {
+    "in_person": "In person",
+    "phone": "On the telephone",
+    "paper": "On paper",
+    "message": "By message",
+    "import": "From a list",
+}
+CASE_EVENTS: Mapping[str, str] = {
+    "facts": "Safe contact changed",
+    "transfer": "Handed over",
+    "exit": "Left the programme",
+    "died": "Has died",
+    "number_verified": "The number was checked by voice",
+}
+FACTS: Mapping[str, str] = {
+    "phone_kind": "whose phone it is",
+    "safe_from": "safe hours from",
+    "safe_until": "safe hours until",
+    "safe_word": "safe word",
+    "duress_word": "duress word",
+    "staff_gender": "whom the person wants to speak with",
+    "language": "language",
+    "weekday": "day of the check-in",
+    "minute": "hour of the check-in",
+}
+EXITS: Mapping[str, str] = {
+    "completed": "The plan is completed",
+    "moved_away": "Moved away",
+    "asked_to_leave": "Asked to leave",
+    "other_programme": "Another programme took over",
+    "lost_contact": "Contact was lost",
+    "programme_ended": "The programme ended",
+}
+AFTER_EXIT: Mapping[str, str] = {
+    "yes": "Yes, after six and twelve months",
+    "no": "No",
+    "later": "Not asked yet: ask within a week",
+}
+SERVICE_KINDS: Mapping[str, str] = {
+    "health": "Health",
+    "mental_health": "Counselling and mental health",
+    "livelihood": "Work and income",
+    "food": "Food",
+    "housing": "Housing",
+    "family": "Family",
+    "community": "Community",
+    "protection": "Protection",
+    "gbv": "Survivors of violence",
+    "child": "Child protection",
+    "legal": "Law and papers",
+    "education": "Training and school",
+    "emergency": "Emergency",
+}
+TIMELINE: Mapping[str, str] = {
+    "alerts": "Alerts",
+    "checkins": "Check-ins",
+    "contacts": "Contacts and notes",
+    "plan": "Plan",
+    "referrals": "Referrals",
+    "consents": "Consents",
+    "tasks": "Tasks",
+    "changes": "Changes",
+}
+WHOSE: Mapping[str, str] = {"": "Due soon", "mine": "Mine", "overdue": "Overdue", "later": "Later"}
 CAMPAIGN_STATES: Mapping[str, str] = {
     "draft": "Not started",
     "running": "Running",
@@ -271,6 +400,12 @@ DONE: Mapping[str, str] = {
     "task": "Done.",
     "handover": "Handed over.",
     "handover_read": "Thank you. It is kept that you have read it.",
+    "tried": "The try is in the record. The task stays open.",
+    "assigned": "Given to your colleague.",
+    "saved": "Saved.",
+    "referred": "The referral is in the file.",
+    "moved": "Handed over. Whoever takes over has been told.",
+    "left": "Saved. Check-ins have ended.",
     "rota": "Saved. Somebody is on call at every moment of the coming four weeks.",
     "leave": "Saved. Alerts of whoever leaves go back to the ladder at that moment.",
     "holidays": "Saved.",

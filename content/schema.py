@@ -59,6 +59,10 @@ ROUTES: tuple[Route, ...] = (
 LANGUAGES = ("en", "fr", "es", "pt", "sw", "ha", "ar", "so")
 STAFF_LANGUAGES = ("en", "fr", "es", "pt", "ar")  # in which the console speaks, and says why an alert was raised
 
+# Areas of life that a plan has goals in and that staff confirm (DOMAIN §2.2). Drink and drugs, and whom one still
+# meets, are none of them: what is written of those incriminates.
+DOMAINS = ("LIV", "FOOD", "HOU", "FAM", "COM", "SAF", "HEA", "PSY", "DOC", "EDU")
+
 QuestionKind = Literal["choice", "scale", "number", "yesno", "date", "phone", "text"]
 
 

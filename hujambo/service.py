@@ -17,6 +17,8 @@ import structlog
 from aiohttp import web
 
 from bot.distress import Reader
+from cases.casework.referrals import ask_for_arrivals
+from cases.casework.weeks import settle_weeks
 from cases.drills import run_drills
 from cases.ladder import climb_due
 from cases.shifts import watch_rota
@@ -160,6 +162,7 @@ class Service:
                 Step("timers", self._run_timers, every=5 * second, topics=("timers",), alone=True),
                 # Not alone: whoever finds a deadline that has passed moves the ladder, also while a leader is frozen.
                 Step("ladder", self._climb, every=second),
+                Step("casework", self._follow_cases, every=60 * second, alone=True),
                 Step("rota", self._watch_rota, every=900 * second, alone=True),
                 Step("drills", self._run_drills, every=20 * second, topics=("drills", "alerts"), alone=True),
                 Step("staff texts", self._work_texts, every=5 * second, topics=("staff",)),
@@ -196,6 +199,9 @@ class Service:
 
     async def _watch_rota(self) -> int:
         return await watch_rota(self.database, self.clock, self.settings.public_url)
+
+    async def _follow_cases(self) -> int:
+        return await settle_weeks(self.database, self.clock) + await ask_for_arrivals(self.database, self.clock)
 
     async def _checkpoint(self) -> int:
         await self.database.checkpoint()

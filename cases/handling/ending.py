@@ -1,12 +1,13 @@
 """Judging an alert's level, and ending it with an outcome."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import rules
+from cases.casework import leaving, referrals, weeks
 from cases.closing import OUTCOMES, is_supervising, may_close
 from cases.handling.frame import Case, add_follow_up, handling, tell_of
 from cases.handling.judging import imply
@@ -178,6 +179,7 @@ async def _attempts(case: Case) -> dict[str, Any]:
         "has_reached_attempt": any(a["reached"] for a in attempts),
         "has_refused": any(a["result"] == "REFUSED" for a in attempts),
         "has_field_visit": any(a["visit"] for a in attempts),
+        "has_unconfirmed_referral": await referrals.is_unconfirmed(case.connection, case.alert["id"]),
     }
 
 
@@ -198,24 +200,16 @@ async def _other_alert(case: Case, code: str) -> int | None:
 
 async def _let_go(case: Case, *, stops: bool) -> None:
     """The bot may speak again; or, after a death, nothing may be sent any more."""
-    c, b, o = tables.contact, tables.beneficiary, tables.outbox
+    c = tables.contact
     contact_id = case.alert["contact_id"]
     a = tables.alert
     other = sa.exists().where(a.c.contact_id == contact_id, a.c.id != case.alert["id"], a.c.state != "closed")
     # Whoever has the person's other alert may be in the middle of talking with them.
     await case.connection.execute(sa.update(c).where(c.c.id == contact_id, ~other).values(held_until=None))
-    if not stops:
-        return
-    await case.connection.execute(
-        sa.update(c).where(c.c.id == contact_id).values(opted_out_at=case.now, opted_out_by="staff")
-    )
-    await case.connection.execute(
-        sa.update(o)
-        .where(o.c.contact_id == contact_id, o.c.state == "queued")
-        .values(state="withheld", detail="the person has died", settled_at=case.now)
-    )
-    if case.alert["beneficiary_id"] is not None:
-        await case.connection.execute(sa.update(b).where(b.c.id == case.alert["beneficiary_id"]).values(state="died"))
+    if stops:
+        await leaving.died_in_alert(
+            case.connection, contact_id, case.alert["beneficiary_id"], case.actor["id"], case.now
+        )
 
 
 async def _leave_tasks(case: Case, outcome: str, follow_up_at: datetime | None) -> None:
@@ -227,5 +221,9 @@ async def _leave_tasks(case: Case, outcome: str, follow_up_at: datetime | None) 
         await add_follow_up(case, found.follow_up, follow_up_at or due)
     elif follow_up_at is not None:
         await add_follow_up(case, "next_contact", follow_up_at)
+    if case.alert["is_drill"]:
+        return
     if case.level >= Level.ELEVATED and not outcome.startswith(("FALSE_ALARM", "DUPLICATE", "TEST")):
-        await add_follow_up(case, "after_alert", case.now + timedelta(days=7))
+        await weeks.begin(
+            case.database, case.connection, case.alert, case.alert["owner_id"] or case.actor["id"], case.now
+        )

@@ -17,6 +17,8 @@ _KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "Sentence": None,
     "AlertRuleError": None,
+    "CaseError": None,
+    "ConsentError": None,
     "CampaignError": None,
     "PlanError": None,
     "FormError": None,

@@ -18,6 +18,7 @@ from hujambo.cli import (
     bench,
     campaigning,
     demo,
+    directory,
     drill,
     gateways,
     programme,
@@ -33,7 +34,9 @@ from scheduler.campaigns import CampaignError
 from scheduler.due import PlanError
 from store.secrets import KeyRingError
 
-FAMILIES = (running, demo, programme, accounts, rota, drill, gateways, campaigning, reports, talk, texts, bench)
+FAMILIES = (
+    running, demo, programme, accounts, rota, drill, directory, gateways, campaigning, reports, talk, texts, bench,
+)  # fmt: skip
 _REFUSALS = (
     RefusedError, SettingError, StaffError, PeopleError, SheetError, ExportError, CampaignError, PlanError,
     ChannelSettingError, KeyRingError,

@@ -40,8 +40,18 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
     """Who looks at which pages."""
     alerts = [f"/console/alerts/{await _alert_of(world, person)}" for person in people]
     persons = [f"/console/people/{person.id}" for person in people]
+    parts = ("timeline", "plan", "referrals", "facts", "move", "messages")
+    files = [f"/console/people/{people[0].id}/{part}" for part in parts]
     return {
-        "amina": ("/console/alerts", *alerts, "/console/people", *persons, "/console/tasks"),
+        "amina": (
+            "/console/alerts",
+            *alerts,
+            "/console/people",
+            *persons,
+            *files,
+            "/console/services",
+            "/console/tasks",
+        ),
         "grace": ("/console/campaigns", "/console/campaigns/new", *await _campaigns(world), "/console/phones"),
     }
 

@@ -188,7 +188,7 @@ async def test_closing_keeps_the_rules_leaves_tasks_and_frees_the_bot(world: Wor
     alert = await world.alert()
     assert (alert.state, alert.outcome, alert.closed_at, alert.due_at) == ("closed", "SAFE_PLAN", NOW, None)
     tasks = {t.kind: t.due_at for t in await rows(db, tables.follow_up)}
-    assert tasks == {"next_contact": NOW + timedelta(days=1), "after_alert": NOW + timedelta(days=7)}
+    assert tasks == {"next_contact": NOW + timedelta(days=1), "weekly_contact": NOW + timedelta(days=7)}
     assert (await rows(db, tables.contact))[0].held_until is None
     assert "is closed" in await refused(alerts.take(db, alert_id, world.second, NOW))
     again = await opened(world)

@@ -1,5 +1,6 @@
 """People, tasks, campaigns and the wall of phones."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -121,7 +122,16 @@ async def test_a_text_from_a_pretend_phone_goes_in_and_shows_on_its_screen(datab
 def test_a_wellbeing_picture_stays_inside_its_frame_and_knows_the_usual() -> None:
     chart = wellbeing.draw("How are you?", [(NOW, 3), (NOW.replace(hour=12), 9), (NOW.replace(hour=15), 4)], (0, 10))
     assert [(round(p.x), round(p.y)) for p in chart.points] == [(26, 95), (280, 36), (534, 85)]
-    assert (chart.usual, chart.says) == (4, "3 answers, usually 4, last 4")
+    assert (chart.usual, chart.says) == (None, "3 answers, last 4; too few to know what is usual")
+
+
+def test_a_persons_usual_is_taken_from_what_came_before_the_last_answer() -> None:
+    answers = [(NOW.replace(hour=hour), value) for hour, value in ((8, 3.0), (9, 2.0), (10, 4.0), (11, 9.0))]
+    alerts = [SimpleNamespace(code="K7QF", level=3, opened_at=NOW.replace(hour=hour)) for hour in (7, 11)]
+    chart = wellbeing.draw("How are you?", answers, (0, 10), alerts)
+    assert chart.usual == wellbeing.Usual(3, 2.5, 3.5)
+    assert chart.says == "4 answers, usually 3 (half of them 2.5 to 3.5), last 9"
+    assert [(mark.code, round(mark.x)) for mark in chart.marks] == [("K7QF", 534)]  # the other lies before the picture
 
 
 async def test_a_task_shows_the_message_it_is_about_and_not_a_later_one(

@@ -6,7 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from console.app import _ROUTES, _WALL_ROUTES
-from console.permissions import CAMPAIGN_VIEWERS, CARERS, PEOPLE, PLANNERS, READERS, ROLES, roles_of
+from console.permissions import (
+    CAMPAIGN_VIEWERS,
+    CARERS,
+    DECIDERS,
+    MOVERS,
+    PEOPLE,
+    PLANNERS,
+    READERS,
+    ROLES,
+    roles_of,
+)
 from store import tables
 from store.database import Database
 from tests.builders import a_beneficiary, a_channel, a_contact, a_site, a_staff_member
@@ -61,6 +71,26 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("POST", "/rota/{site}/back"): CHANGERS,
     ("POST", "/rota/{site}/holidays"): CHANGERS,
     ("POST", "/rota/{site}/paces"): CHANGERS,
+    ("POST", "/people/{person}/contact"): CARERS,
+    ("POST", "/people/{person}/note"): CARERS,
+    ("POST", "/people/{person}/tasks"): CARERS,
+    ("GET", "/people/{person}/timeline"): PEOPLE,
+    ("GET", "/people/{person}/messages"): CARERS,
+    ("GET", "/people/{person}/plan"): PEOPLE,
+    ("POST", "/people/{person}/goals"): CARERS,
+    ("POST", "/people/{person}/goals/{goal}"): CARERS,
+    ("POST", "/people/{person}/findings"): CARERS,
+    ("GET", "/people/{person}/referrals"): PEOPLE,
+    ("POST", "/people/{person}/referrals"): CARERS,
+    ("POST", "/people/{person}/referrals/{referral}"): CARERS,
+    ("GET", "/people/{person}/facts"): CARERS,
+    ("POST", "/people/{person}/facts"): CARERS,
+    ("POST", "/people/{person}/consent"): CARERS,
+    ("GET", "/people/{person}/move"): MOVERS,
+    ("POST", "/people/{person}/transfer"): MOVERS,
+    ("POST", "/people/{person}/leave"): MOVERS,
+    ("POST", "/people/{person}/died"): DECIDERS,
+    ("GET", "/services"): ROLES,
     ("GET", "/campaigns"): CAMPAIGN_VIEWERS,
     ("GET", "/campaigns/new"): PLANNERS,
     ("POST", "/campaigns"): PLANNERS,
@@ -69,7 +99,9 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("POST", "/campaigns/{campaign}/pause"): PLANNERS,
     ("POST", "/campaigns/{campaign}/resume"): PLANNERS,
     ("GET", "/tasks"): ROLES,
+    ("GET", "/tasks/{task}"): ROLES,
     ("POST", "/tasks/{task}/done"): ROLES,
+    ("POST", "/tasks/{task}/assign"): PEOPLE,
     ("GET", "/sample"): CARERS,
     ("POST", "/sample/{sample}"): CARERS,
     ("POST", "/sample/{sample}/back"): CARERS,
@@ -83,6 +115,8 @@ _VALUES = {
     "{person}": "1",
     "{campaign}": "none",
     "{task}": "1",
+    "{goal}": "1",
+    "{referral}": "1",
     "{site}": "nowhere",
     "{sample}": "1",
 }
