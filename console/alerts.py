@@ -15,7 +15,7 @@ from cases.rules import AlertRuleError
 from channels.segments import count
 from console import case, queue, words
 from console.context import BASE, console_of, now_of, viewer_of
-from console.language import _, say
+from console.language import _, comma, say
 from console.live import fingerprint
 from console.pages import done, page
 from console.permissions import CARERS, READERS, ROLES, allow, is_headline, sees_site
@@ -165,7 +165,7 @@ async def reply(request: web.Request) -> web.StreamResponse:
     words_found = find_forbidden(console.pack, text, alert.language)
     is_confirmed = typed.get("confirmed") == "yes"
     if (words_found or alert.opted_out_at is not None) and text.strip() and not is_confirmed:
-        listed = ", ".join(f"“{word}”" for word in words_found)
+        listed = comma().join(f"“{word}”" for word in words_found)
         fault = (
             _("Somebody else may read this. These words can give the person away: %(words)s.", words=listed)
             if words_found

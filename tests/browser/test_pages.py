@@ -41,8 +41,16 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
     alerts = [f"/console/alerts/{await _alert_of(world, person)}" for person in people]
     persons = [f"/console/people/{person.id}" for person in people]
     return {
-        "amina": ("/console/alerts", *alerts, "/console/people", *persons, "/console/tasks"),
-        "grace": ("/console/campaigns", "/console/campaigns/new", *await _campaigns(world), "/console/phones"),
+        "amina": ("/console/alerts", *alerts, "/console/people", *persons, "/console/tasks", "/console/silence"),
+        "grace": (
+            "/console/campaigns",
+            "/console/campaigns/new",
+            *await _campaigns(world),
+            "/console/rota",
+            "/console/handover",
+            "/console/supervision",
+            "/console/phones",
+        ),
     }
 
 
