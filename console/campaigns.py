@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit
 from channels.segments import count
 from console.context import BASE, console_of, now_of, viewer_of
-from console.language import _, ngettext, say
+from console.language import _, comma, ngettext, say
 from console.pages import done, long_date, page
 from console.permissions import CAMPAIGN_VIEWERS, PLANNERS, allow, sees_site
 from scheduler import campaigns
@@ -54,7 +54,7 @@ def plan_words(plan: Plan) -> str:
         said = ngettext("Every week", "Every %(num)s weeks", plan.every)
         clock = clock or _("at each person’s own hour")
     else:
-        days = ", ".join(str(day) for day in plan.days)
+        days = comma().join(str(day) for day in plan.days)
         said = _("%(days)s days after arrival", days=days)
         if plan.kind == "after_exit":
             said = _("%(days)s days after leaving", days=days)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from console import guide, language, safety, words
 from console.context import Viewer
 from console.conversation import Line, conversation
-from console.language import _
+from console.language import _, comma
 from console.permissions import READERS, sees_alert, sees_message
 from console.reasons import Explained, explain
 from content.schema import Pack
@@ -176,7 +176,7 @@ def _detail(  # noqa: PLR0911  one line a kind
         level, route = data.get("level", 0), data.get("route", "none")
         return f"{words.label(words.LEVELS, level)} · {words.label(words.ROUTES, route)}"
     if kind in {"told", "owner_told"}:
-        return ", ".join(names.get(i, "") for i in data.get("staff", []))
+        return comma().join(names.get(i, "") for i in data.get("staff", []))
     if kind == "passed_on":
         return _("to %(name)s", name=names.get(data.get("to", 0)) or _("a colleague"))
     if kind == "attempt":

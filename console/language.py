@@ -25,6 +25,7 @@ _A_YEAR: Final = 365 * 24 * 3600
 # What the chooser shows is each language's own name; the locale is for dates and numbers.
 OWN_NAMES: Final = {"en": "English", "fr": "Français", "es": "Español", "pt": "Português", "ar": "العربية"}
 _LOCALES: Final = {"en": "en_GB", "fr": "fr", "es": "es", "pt": "pt_PT", "ar": "ar"}
+_COMMAS: Final = {"ar": "، "}
 
 _spoken: ContextVar[str] = ContextVar("spoken_language", default="en")
 
@@ -41,6 +42,11 @@ def locale() -> Locale:
 @cache
 def _locale(code: str) -> Locale:
     return Locale.parse(_LOCALES[code])
+
+
+def comma() -> str:
+    """What stands between the things of a list."""
+    return _COMMAS.get(language(), ", ")
 
 
 def direction() -> str:

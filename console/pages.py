@@ -76,7 +76,12 @@ def set_up(app: web.Application) -> None:
         say=language.say,
     )
     environment.globals.update(
-        words=words, BASE=BASE, sort_key=sort_key, live_words=live_words, languages=language.OWN_NAMES
+        words=words,
+        BASE=BASE,
+        sort_key=sort_key,
+        live_words=live_words,
+        comma=language.comma,
+        languages=language.OWN_NAMES,
     )
     language.read_catalogues()
 

@@ -71,17 +71,17 @@ LANGUAGES: Mapping[str, str] = {
     "ar": "Arabic",
     "so": "Somali",
 }
-PHONE_KINDS: Mapping[str, str] = {
-    "private": "Private phone",
-    "shared": "Shared phone: others may read it",
-    "monitored": "Monitored phone: somebody checks it",
-}
 PERSON_STATES: Mapping[str, str] = {
     "active": "Active",
     "no_consent": "No consent",
     "paused": "Paused",
     "exited": "Left the programme",
     "died": "Has died",
+}
+PHONE_KINDS: Mapping[str, str] = {
+    "private": "Private phone",
+    "shared": "Shared phone: others may read it",
+    "monitored": "Monitored phone: somebody checks it",
 }
 PHONES: Mapping[str, str] = {"shared": "Shared phone", "monitored": "Monitored phone", "unknown": "Phone not known"}
 GENDERS: Mapping[str, str] = {"female": "a woman", "male": "a man", "f": "a woman", "m": "a man"}
@@ -342,6 +342,17 @@ CAMPAIGN_KINDS: Mapping[str, str] = {
     "weekly": "Every week, at each person's own day and hour",
     "after_anchor": "Days after the person's arrival",
     "after_exit": "Days after the person left the programme",
+}
+# The built-in ones; a programme's own are shown by their id, made readable.
+CHECKINS: Mapping[str, str] = {
+    "weekly": "Weekly",
+    "monthly": "Monthly wellbeing",
+    "phq9": "PHQ-9",
+    "reintegration": "Reintegration",
+    "silence": "After silence",
+    "exit": "Leaving the programme",
+    "exit_6_months": "Six months after leaving",
+    "exit_12_months": "Twelve months after leaving",
 }
 SESSION_STATES: Mapping[str, str] = {
     "open": "Under way",

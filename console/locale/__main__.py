@@ -11,6 +11,18 @@ from console.language import FOLDER, OWN_NAMES
 from console.locale.extract import messages
 
 _WIDTH = 110
+_UNSTEADY = tuple(
+    f'"{name}'.encode()
+    for name in (
+        "Project-Id",
+        "Report-Msgid",
+        "POT-Creation",
+        "PO-Revision",
+        "Last-Tr",
+        "Language-Team",
+        "Generated-By",
+    )
+)
 
 
 def read(path: Path, code: str) -> Catalog:
@@ -21,9 +33,11 @@ def read(path: Path, code: str) -> Catalog:
 
 
 def written(catalog: Catalog) -> bytes:
+    """The file. Dates, addresses and the tool's version are left out: they would differ without a word differing."""
     out = BytesIO()
     write_po(out, catalog, width=_WIDTH, ignore_obsolete=True, include_previous=True, include_lineno=False)
-    return out.getvalue()
+    lines = out.getvalue().splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(_UNSTEADY))
 
 
 def missing(catalog: Catalog) -> list[str]:
@@ -44,7 +58,6 @@ def main() -> int:
             continue
         path = FOLDER / f"{code}.po"
         catalog = read(path, code)
-        wanted.creation_date = catalog.creation_date  # the same code gives the same file
         # No guessing from similar sentences: a wrong guess about a person in danger is worse than English.
         catalog.update(wanted, no_fuzzy_matching=True, update_header_comment=False)
         path.write_bytes(written(catalog))

@@ -51,8 +51,17 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
             *files,
             "/console/services",
             "/console/tasks",
+            "/console/silence",
         ),
-        "grace": ("/console/campaigns", "/console/campaigns/new", *await _campaigns(world), "/console/phones"),
+        "grace": (
+            "/console/campaigns",
+            "/console/campaigns/new",
+            *await _campaigns(world),
+            "/console/rota",
+            "/console/handover",
+            "/console/supervision",
+            "/console/phones",
+        ),
     }
 
 
