@@ -93,25 +93,29 @@ def _classifier(data: Mapping[str, Any], pack: Pack, language: str) -> str:
 
 
 def _detail(code: str, data: Mapping[str, Any], pack: Pack, language: str) -> str:
-    if not data:
+    """The sentence beneath: which one, and what it is filled with; "" for a reason that has none."""
+    name = {
+        "answer": "answer_given",
+        "score": "score_reached" if data.get("whole", True) else "score_partly",
+        "silence": "silence_since",
+        "baseline": "baseline_now",
+        "twice": "twice_given",
+        "repeat": "repeat_days",
+        "habit": "habit_usual",
+        "after_danger": "after_danger_days",
+        "minor": "minor_read",
+    }.get(code)
+    if not data or name is None:
         return ""
-    match code:
-        case "answer":
-            value, question = _shown(data["value"]), _question(data, pack, language)
-            return pack.reason("sentences", "answer_given", language).format(value=value, question=question)
-        case "score":
-            name = "score_reached" if data.get("whole", True) else "score_partly"
-            return pack.reason("sentences", name, language).format(
-                name=_capital(str(data["name"]).replace("_", " ")),
-                sum=_shown(data["sum"]),
-                threshold=_shown(data["threshold"]),
-            )
-        case "silence":
-            return pack.reason("sentences", "silence_since", language).format(missed=data["missed"])
-        case "minor":
-            route = pack.reason("routes", str(data["route"]), language) or str(data["route"])
-            return pack.reason("sentences", "minor_read", language).format(route=route)
-    return ""
+    filled: dict[str, Any] = {key: _shown(value) for key, value in data.items()}
+    if "question" in data:
+        filled["question"] = _question(data, pack, language)
+    if "route" in data:
+        route = pack.reason("routes", str(data["route"]), language) or str(data["route"])
+        filled["route"] = route if code == "minor" else _capital(route)
+    if code == "score":
+        filled["name"] = _capital(str(data["name"]).replace("_", " "))
+    return pack.reason("sentences", name, language).format(**filled)
 
 
 def _question(data: Mapping[str, Any], pack: Pack, language: str) -> str:

@@ -9,7 +9,25 @@ from content.source import Desk, Entry
 SECTIONS = ("sentences", "lists", "routes", "languages")
 # What a sentence may name; anything else would stand there as it is, in front of staff.
 FIELDS = frozenset(
-    {"meaning", "language", "route", "percent", "value", "question", "name", "sum", "threshold", "missed"}
+    {
+        "meaning",
+        "language",
+        "route",
+        "percent",
+        "value",
+        "question",
+        "name",
+        "sum",
+        "threshold",
+        "missed",
+        "usual",
+        "now",
+        "times",
+        "days",
+        "answered",
+        "asked",
+        "hours",
+    }
 )
 _ID = re.compile(r"[a-z0-9_.]+")
 

@@ -178,7 +178,7 @@ def test_the_words_for_reasons_are_checked_where_they_stand(tmp_path: Path) -> N
   Local words: {fr: Sans anglais}
   self_harm.wish: {de: Todeswunsch, es: "Deseo {meaning}"}
 sentences:
-  silence: {en: "Silent for {days}", fr: "{"}
+  silence: {en: "Silent for {moons}", fr: "{"}
 routes:
   weather: {en: Weather}
 """
@@ -188,7 +188,7 @@ routes:
         "reasons.yaml:4: placeholder {meaning} is not known here",
         "reasons.yaml:4: unknown name 'de'; known here: ar, en, es, fr, pt",
         "reasons.yaml:6: a brace is open",
-        "reasons.yaml:6: placeholder {days} is not known here",
+        "reasons.yaml:6: placeholder {moons} is not known here",
         f"reasons.yaml:8: unknown name 'weather'; known here: {', '.join(sorted(ROUTES))}",
     ]
 
