@@ -18,6 +18,9 @@ _PLANS: frozenset[Route] = frozenset({"self_harm", "harm_others"})
 # Long ago is less urgent for these (C-SSRS); for rape, recruitment or a child it is not.
 _FADES: frozenset[Route] = frozenset({"self_harm", "harm_others", "threat"})
 _CALM = Assessment()
+# Two replies of three are a digit or a word that hundreds write alike: those are read once. Nobody is known by them.
+_SHORT = 12  # characters
+_MOST_READ = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,24 @@ class Reader:
     def __init__(self, pack: Pack, classifier: Classifier | None = None) -> None:
         self._classifier = classifier
         self._lists = _compiled(pack)
+        self._read: dict[tuple[str, str, tuple[str, ...]], Assessment] = {}
 
     def assess(self, text: str, language: str, languages: Sequence[str], opinion: Opinion | None = None) -> Assessment:
         """The gravest signal and everything that spoke for it. Quotes the lists, never the message.
 
         `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here.
         """
+        if opinion is not None or len(text) > _SHORT:
+            return self._assess(text, language, languages, opinion)
+        key = (text, language, tuple(languages))
+        read = self._read.get(key)
+        if read is None:
+            if len(self._read) >= _MOST_READ:  # strangers must not be able to fill our memory
+                self._read.clear()
+            read = self._read[key] = self._assess(text, language, languages, None)
+        return read
+
+    def _assess(self, text: str, language: str, languages: Sequence[str], opinion: Opinion | None) -> Assessment:
         if opinion is None and self._classifier is not None:
             opinion = self._classifier.classify(text, language)
         return _with_opinion(self._by_lists(text, language, languages), opinion)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 END = "."  # marks the end of a clause in `marked`
 
@@ -26,6 +27,7 @@ _ASCII = str.maketrans(
         if not (chr(code).isalnum() or chr(code) == "'")
     }
 )
+_DOUBLED = re.compile(r"([^\W\d_])\1+")
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
 # "k i l l": four letters, or three that do not start like "i m a" or "u r a".
 _LETTER_BY_LETTER = re.compile(r"(?<!\S)(?![iu] )[a-z](?: +[a-z]){2,}(?!\S)")
@@ -33,6 +35,11 @@ _LETTER_BY_LETTER = re.compile(r"(?<!\S)(?![iu] )[a-z](?: +[a-z]){2,}(?!\S)")
 _ELIDED = re.compile(r"\b(j|n|d|l|m|t|s|c|qu|jusqu|lorsqu|puisqu)'(?=[^\W\d_]{2}|[aày]\b)")
 
 
+# Every step of a turn looks at the same message again: its last few forms are kept, and no more than those.
+_KEPT = 16
+
+
+@lru_cache(maxsize=_KEPT)
 def fold(text: str) -> str:
     """Lower case, no accents, Western digits, folded Arabic letters; spacing and punctuation as they were."""
     if text.isascii():
@@ -44,6 +51,11 @@ def fold(text: str) -> str:
 
 def marked(text: str) -> list[str]:
     """The words in order, with `END` where a clause ends."""
+    return list(_marked(text))
+
+
+@lru_cache(maxsize=_KEPT)
+def _marked(text: str) -> tuple[str, ...]:
     text = fold(text)
     if "'" in text:
         text = _ELIDED.sub(r"\1 ", text).replace("'", "")
@@ -52,7 +64,7 @@ def marked(text: str) -> list[str]:
         text = _REPEATS.sub(r"\1", text)
     if _LETTER_BY_LETTER.search(text):
         text = _LETTER_BY_LETTER.sub(lambda found: found[0].replace(" ", ""), text)
-    return text.split()
+    return tuple(text.split())
 
 
 def _spaced(character: str) -> str:
@@ -77,4 +89,4 @@ def normalise(text: str) -> str:
 
 def squeeze(word: str) -> str:
     """The word with every doubled letter single: what people who hold a key down or drop a letter have in common."""
-    return re.sub(r"([^\W\d_])\1+", r"\1", word)
+    return _DOUBLED.sub(r"\1", word)
