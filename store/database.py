@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
@@ -23,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from store import sqlite, tables
+from store import arrays, sqlite, tables
 from store.secrets import KEYS_ATTRIBUTE, KeyRing
 
 Clock = Callable[[], datetime]
@@ -175,9 +174,7 @@ class Database:
         if not rows:
             return
         if self.kind == "postgresql" and len(rows) > 1:
-            columns = tuple(rows[0])
-            values = {column: [row[column] for row in rows] for column in columns}
-            await connection.execute(_insert_from_arrays(table, columns, once_by), values)
+            await arrays.insert(connection, table, rows, once_by)
         elif once_by:
             await connection.execute(self.insert(table).on_conflict_do_nothing(index_elements=[once_by]), rows)
         else:
@@ -193,9 +190,7 @@ class Database:
                 groups.setdefault(tuple(sorted(values)), []).append((number, values))
         for columns, group in groups.items():
             if self.kind == "postgresql" and len(group) > 1:
-                arrays = {f"v_{column}": [values[column] for _, values in group] for column in columns}
-                numbers = [number for number, _ in group]
-                await connection.execute(_update_from_arrays(table, columns), {"key": numbers, **arrays})
+                await arrays.update(connection, table, columns, group)
             else:
                 listed = [
                     {"key": number} | {f"v_{column}": values[column] for column in columns} for number, values in group
@@ -235,32 +230,6 @@ class Database:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
         await self.engine.dispose()
-
-
-@lru_cache(maxsize=256)
-def _insert_from_arrays(table: sa.Table, columns: tuple[str, ...], once_by: str) -> sa.Insert:
-    """One statement, one parameter per column: on PostgreSQL three to four times as fast as row by row."""
-    arrays = [sa.func.unnest(_array(column, table.c[column])) for column in columns]
-    statement = postgresql_insert(table).from_select(columns, sa.select(*arrays), include_defaults=False)
-    return statement.on_conflict_do_nothing(index_elements=[once_by]) if once_by else statement
-
-
-@lru_cache(maxsize=256)
-def _update_from_arrays(table: sa.Table, columns: tuple[str, ...]) -> sa.Update:
-    given = sa.select(
-        sa.func.unnest(_array("key", table.c.id)).label("key"),
-        *(sa.func.unnest(_array(f"v_{column}", table.c[column])).label(f"v_{column}") for column in columns),
-    ).subquery("given")
-    return (
-        sa.update(table)
-        .where(table.c.id == given.c.key)
-        .values({column: sa.type_coerce(given.c[f"v_{column}"], table.c[column].type) for column in columns})
-    )
-
-
-def _array(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    # One dimension: a list inside is a JSON value of its own, not a row of the array.
-    return sa.bindparam(name, type_=ARRAY(column.type, dimensions=1))
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,125 @@
+"""PostgreSQL: many rows in one statement, one parameter per column, as the server itself writes an array down.
+
+Three to four times as fast as row by row. The parameters are written here and not by the driver, which looks at every
+element of every list anew: that was a tenth of what a message cost.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Write = Callable[[Iterable[Any]], str]
+
+
+async def insert(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]], once_by: str = ""
+) -> None:
+    """All rows, which give the same columns. `once_by`: a unique column; a row whose value is there is left out."""
+    dialect = connection.dialect
+    columns = tuple(rows[0])
+    values = tuple(_writer(table, column, dialect)([row[column] for row in rows]) for column in columns)
+    await connection.exec_driver_sql(_insert(table, columns, once_by), values)
+
+
+async def update(
+    connection: AsyncConnection,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[int, Mapping[str, Any]]],
+) -> None:
+    """Set the same columns of rows, which are given by their id."""
+    dialect = connection.dialect
+    keys = _writer(table, "id", dialect)([number for number, _ in rows])
+    values = [_writer(table, column, dialect)([given[column] for _, given in rows]) for column in columns]
+    await connection.exec_driver_sql(_update(table, columns), (keys, *values))
+
+
+# --- statements
+
+
+@lru_cache(maxsize=256)
+def _insert(table: sa.Table, columns: tuple[str, ...], once_by: str) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    statement = f'INSERT INTO "{table.name}" ({names}) SELECT {_unnested(table, columns)}'  # noqa: S608  our own names
+    return f'{statement} ON CONFLICT ("{once_by}") DO NOTHING' if once_by else statement
+
+
+@lru_cache(maxsize=256)
+def _update(table: sa.Table, columns: tuple[str, ...]) -> str:
+    changes = ", ".join(f'"{column}" = given."v_{column}"' for column in columns)
+    given = f'SELECT {_unnested(table, ("id",))} AS "key", {_unnested(table, columns, "v_")}'
+    return f'UPDATE "{table.name}" SET {changes} FROM ({given}) AS given WHERE "{table.name}".id = given."key"'  # noqa: S608
+
+
+def _unnested(table: sa.Table, columns: Iterable[str], prefix: str = "") -> str:
+    parts = (f"unnest(CAST(%s AS {_type(table.c[column])}[]))" for column in columns)
+    if not prefix:
+        return ", ".join(parts)
+    return ", ".join(f'{part} AS "{prefix}{column}"' for part, column in zip(parts, columns, strict=True))
+
+
+_POSTGRESQL = psycopg.dialect()
+
+
+def _type(column: sa.Column[Any]) -> str:
+    kind = _kind(column.type)
+    # Not VARCHAR(n): a cast to that would cut a text that is too long, silently; an insert refuses it.
+    return "TEXT" if isinstance(kind, sa.String) else kind.compile(dialect=_POSTGRESQL)
+
+
+def _kind(given: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    return given.impl_instance if isinstance(given, sa.types.TypeDecorator) else given
+
+
+# --- values
+
+
+@lru_cache(maxsize=1024)
+def _writer(table: sa.Table, column: str, dialect: Dialect) -> Write:
+    """Writes the values of one column down as an array."""
+    given = table.c[column].type
+    write = _element(_kind(given))
+    if isinstance(given, sa.types.TypeDecorator):
+        bind = given.process_bind_param
+
+        def write_bound(values: Iterable[Any]) -> str:
+            bound = (bind(value, dialect) for value in values)
+            return "{" + ",".join(["NULL" if value is None else write(value) for value in bound]) + "}"
+
+        return write_bound
+
+    def write_plain(values: Iterable[Any]) -> str:
+        return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
+
+    return write_plain
+
+
+def _element(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], str]:
+    if isinstance(kind, sa.Boolean | sa.Integer | sa.Float | sa.Date):
+        return str  # as Python writes them, so does PostgreSQL read them
+    if isinstance(kind, sa.LargeBinary):
+        return _bytes
+    if isinstance(kind, sa.JSON):
+        return _json
+    if isinstance(kind, sa.String):
+        return _quoted
+    msg = f"no column of type {kind!r} was ever written as an array"
+    raise TypeError(msg)
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _json(value: Any) -> str:
+    return _quoted(json.dumps(value))
+
+
+def _bytes(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
