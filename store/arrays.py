@@ -46,7 +46,7 @@ async def update(
 @lru_cache(maxsize=256)
 def _insert(table: sa.Table, columns: tuple[str, ...], once_by: str) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
-    statement = f'INSERT INTO "{table.name}" ({names}) SELECT {_unnested(table, columns)}'  # noqa: S608  our own names
+    statement = f'INSERT INTO "{table.name}" ({names}) SELECT {_unnested(table, columns)}'
     return f'{statement} ON CONFLICT ("{once_by}") DO NOTHING' if once_by else statement
 
 
@@ -64,7 +64,7 @@ def _unnested(table: sa.Table, columns: Iterable[str], prefix: str = "") -> str:
     return ", ".join(f'{part} AS "{prefix}{column}"' for part, column in zip(parts, columns, strict=True))
 
 
-_POSTGRESQL = psycopg.dialect()
+_POSTGRESQL = psycopg.dialect()  # type: ignore[no-untyped-call]
 
 
 def _type(column: sa.Column[Any]) -> str:
