@@ -12,32 +12,37 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 Write = Callable[[Iterable[Any]], str]
 
 
-async def insert(
-    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]], once_by: str = ""
-) -> None:
+Statement = tuple[str, tuple[str, ...]]  # with its parameters
+
+
+def insert(dialect: Dialect, table: sa.Table, rows: Sequence[Mapping[str, Any]], once_by: str = "") -> Statement:
     """All rows, which give the same columns. `once_by`: a unique column; a row whose value is there is left out."""
-    dialect = connection.dialect
     columns = tuple(rows[0])
-    values = tuple(_writer(table, column, dialect)([row[column] for row in rows]) for column in columns)
-    await connection.exec_driver_sql(_insert(table, columns, once_by), values)
+    values = (_writer(table, column, dialect)([row[column] for row in rows]) for column in columns)
+    return _insert(table, columns, once_by), tuple(values)
 
 
-async def update(
-    connection: AsyncConnection,
-    table: sa.Table,
-    columns: tuple[str, ...],
-    rows: Sequence[tuple[int, Mapping[str, Any]]],
-) -> None:
+def update(
+    dialect: Dialect, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[int, Mapping[str, Any]]]
+) -> Statement:
     """Set the same columns of rows, which are given by their id."""
-    dialect = connection.dialect
     keys = _writer(table, "id", dialect)([number for number, _ in rows])
-    values = [_writer(table, column, dialect)([given[column] for _, given in rows]) for column in columns]
-    await connection.exec_driver_sql(_update(table, columns), (keys, *values))
+    values = (_writer(table, column, dialect)([given[column] for _, given in rows]) for column in columns)
+    return _update(table, columns), (keys, *values)
+
+
+def together(statements: Sequence[Statement], last: Statement) -> Statement:
+    """All in one: one way to the server and back. None sees what another one changes; `last` is what it answers with.
+
+    References between their rows are looked at when all are done.
+    """
+    parts = ", ".join(f"part{number} AS ({text})" for number, (text, _) in enumerate(statements))
+    values = tuple(value for _, given in statements for value in given)
+    return f"WITH {parts} {last[0]}" if parts else last[0], values + last[1]
 
 
 # --- statements

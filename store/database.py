@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -34,7 +35,9 @@ def utc_now() -> datetime:
 
 _WRITE = "hujambo_write"
 _TOPICS = "hujambo_topics"
+_NOTIFIED = "hujambo_notified"  # topics that PostgreSQL sends along with the commit already
 _NOTIFY_CHANNEL = "hujambo"
+_NOTIFY = "SELECT pg_notify(%s, %s)"
 # A process that is frozen in the middle of a transaction holds its locks: the others would wait for it for ever, and
 # with them every message of the same people, and the whole channel.
 _LET_GO = "-c idle_in_transaction_session_timeout=10s"
@@ -95,6 +98,23 @@ class Signals:
                 event.set()
 
 
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows that give the same columns. `once_by`: a unique column; a row whose value is there already is left out."""
+
+    table: sa.Table
+    rows: Sequence[dict[str, Any]]
+    once_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Columns to set, of rows by id."""
+
+    table: sa.Table
+    rows: Mapping[int, Mapping[str, Any]]
+
+
 class Database:
     """An open database. Build it with `open_database`; `close` it before the event loop ends."""
 
@@ -152,12 +172,11 @@ class Database:
         topics: set[str] = set()
         async with self._writing.begin() as connection:
             connection.info[_TOPICS] = topics
+            notified = connection.info[_NOTIFIED] = set()
             yield connection
-            if topics and self.kind == "postgresql":
-                await connection.execute(
-                    sa.text("SELECT pg_notify(:channel, :topics)"),
-                    {"channel": _NOTIFY_CHANNEL, "topics": ",".join(sorted(topics))},
-                )
+            left = topics - notified
+            if left and self.kind == "postgresql":
+                await connection.exec_driver_sql(_NOTIFY, (_NOTIFY_CHANNEL, ",".join(sorted(left))))
         self.signals.send(topics)
 
     def insert(self, table: sa.Table) -> Any:
@@ -174,7 +193,7 @@ class Database:
         if not rows:
             return
         if self.kind == "postgresql" and len(rows) > 1:
-            await arrays.insert(connection, table, rows, once_by)
+            await connection.exec_driver_sql(*arrays.insert(connection.dialect, table, rows, once_by))
         elif once_by:
             await connection.execute(self.insert(table).on_conflict_do_nothing(index_elements=[once_by]), rows)
         else:
@@ -184,18 +203,39 @@ class Database:
         self, connection: AsyncConnection, table: sa.Table, rows: Mapping[int, Mapping[str, Any]]
     ) -> None:
         """Set columns of rows by id. Rows that set the same columns share a statement."""
-        groups: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
-        for number, values in rows.items():
-            if values:
-                groups.setdefault(tuple(sorted(values)), []).append((number, values))
-        for columns, group in groups.items():
+        for columns, group in _by_columns(rows):
             if self.kind == "postgresql" and len(group) > 1:
-                await arrays.update(connection, table, columns, group)
+                await connection.exec_driver_sql(*arrays.update(connection.dialect, table, columns, group))
             else:
                 listed = [
                     {"key": number} | {f"v_{column}": values[column] for column in columns} for number, values in group
                 ]
                 await connection.execute(_update(table, columns), listed)
+
+    async def write_rows(self, connection: AsyncConnection, *writes: "Insert | Update") -> None:
+        """All writes, in an order in which every reference already stands; no row is in two of them.
+
+        On PostgreSQL one statement, which also sends what was signalled so far.
+        """
+        if self.kind == "sqlite":
+            for write in writes:
+                if isinstance(write, Insert):
+                    await self.insert_rows(connection, write.table, write.rows, once_by=write.once_by)
+                else:
+                    await self.update_rows(connection, write.table, write.rows)
+            return
+        dialect = connection.dialect
+        parts: list[arrays.Statement] = []
+        for write in writes:
+            if isinstance(write, Update):
+                parts += [arrays.update(dialect, write.table, *group) for group in _by_columns(write.rows)]
+            elif write.rows:
+                parts.append(arrays.insert(dialect, write.table, write.rows, write.once_by))
+        if parts:
+            topics = connection.info[_TOPICS] - connection.info[_NOTIFIED]
+            last = (_NOTIFY, (_NOTIFY_CHANNEL, ",".join(sorted(topics)))) if topics else ("SELECT 1", ())
+            await connection.exec_driver_sql(*arrays.together(parts, last))
+            connection.info[_NOTIFIED].update(topics)
 
     async def start_listening(self) -> None:
         """PostgreSQL: hear the signals of other processes. SQLite has none to hear."""
@@ -230,6 +270,16 @@ class Database:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
         await self.engine.dispose()
+
+
+def _by_columns(
+    rows: Mapping[int, Mapping[str, Any]],
+) -> Iterable[tuple[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]]]:
+    groups: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
+    for number, values in rows.items():
+        if values:
+            groups.setdefault(tuple(sorted(values)), []).append((number, values))
+    return groups.items()
 
 
 @lru_cache(maxsize=256)
