@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -18,8 +19,9 @@ from bot import effects as fx
 from cases.alerts import Danger, Key, open_or_join
 from channels.segments import count
 from content.schema import Level, Pack
-from scheduler.subjects import Subject, padded
+from scheduler.subjects import Subject
 from store import tables as t
+from store.choice import chosen, is_chosen
 from store.database import Database, Insert, Update, signal
 from store.queue import PURPOSES, outgoing_row
 
@@ -141,7 +143,7 @@ class Changes:
             not_after=not_after,
             text=effect.text,
             key=f"r/{message.id}/{number}" if message is not None else None,
-            segments=count(effect.text).segments,
+            segments=_segments(effect.text),
         )
         self._outbox.append((row, message.id if message is not None else None))
 
@@ -313,11 +315,17 @@ class Changes:
 
     async def _count_missed(self, connection: AsyncConnection) -> None:
         for state, value in (("done", sa.literal(0)), ("expired", t.beneficiary.c.missed + 1)):
-            chosen = [number for number, ended in self._missed.items() if ended == state]
-            if chosen:
-                await connection.execute(
-                    sa.update(t.beneficiary).where(t.beneficiary.c.id.in_(padded(chosen))).values(missed=value)
-                )
+            numbers = [number for number, ended in self._missed.items() if ended == state]
+            if numbers:
+                column, kind = t.beneficiary.c.id, self._database.kind
+                statement = sa.update(t.beneficiary).where(is_chosen(column, kind)).values(missed=value)
+                await connection.execute(statement, chosen(column, kind, numbers))
+
+
+@lru_cache(maxsize=512)
+def _segments(text: str) -> int:
+    # Only what the pack says comes here, again and again.
+    return count(text).segments
 
 
 def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, Any]:

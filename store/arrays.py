@@ -22,7 +22,7 @@ Statement = tuple[str, tuple[str, ...]]  # with its parameters
 def insert(dialect: Dialect, table: sa.Table, rows: Sequence[Mapping[str, Any]], once_by: str = "") -> Statement:
     """All rows, which give the same columns. `once_by`: a unique column; a row whose value is there is left out."""
     columns = tuple(rows[0])
-    values = (_writer(table, column, dialect)([row[column] for row in rows]) for column in columns)
+    values = (write(table.c[column], [row[column] for row in rows], dialect) for column in columns)
     return _insert(table, columns, once_by), tuple(values)
 
 
@@ -30,8 +30,8 @@ def update(
     dialect: Dialect, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[int, Mapping[str, Any]]]
 ) -> Statement:
     """Set the same columns of rows, which are given by their id."""
-    keys = _writer(table, "id", dialect)([number for number, _ in rows])
-    values = (_writer(table, column, dialect)([given[column] for _, given in rows]) for column in columns)
+    keys = write(table.c.id, [number for number, _ in rows], dialect)
+    values = (write(table.c[column], [given[column] for _, given in rows], dialect) for column in columns)
     return _update(table, columns), (keys, *values)
 
 
@@ -85,22 +85,26 @@ def _kind(given: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
 # --- values
 
 
+def write(column: sa.Column[Any], values: Iterable[Any], dialect: Dialect) -> str:
+    """The values of a column as one array. `dialect` carries the keys of a sealed one."""
+    return _writer(column, dialect)(values)
+
+
 @lru_cache(maxsize=1024)
-def _writer(table: sa.Table, column: str, dialect: Dialect) -> Write:
-    """Writes the values of one column down as an array."""
-    given = table.c[column].type
-    write = _element(_kind(given))
+def _writer(column: sa.Column[Any], dialect: Dialect) -> Write:
+    given = column.type
+    element = _element(_kind(given))
     if isinstance(given, sa.types.TypeDecorator):
         bind = given.process_bind_param
 
         def write_bound(values: Iterable[Any]) -> str:
             bound = (bind(value, dialect) for value in values)
-            return "{" + ",".join(["NULL" if value is None else write(value) for value in bound]) + "}"
+            return "{" + ",".join(["NULL" if value is None else element(value) for value in bound]) + "}"
 
         return write_bound
 
     def write_plain(values: Iterable[Any]) -> str:
-        return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
+        return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
 
     return write_plain
 

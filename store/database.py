@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from store import arrays, sqlite, tables
+from store import arrays, choice, sqlite, tables
 from store.secrets import KEYS_ATTRIBUTE, KeyRing
 
 Clock = Callable[[], datetime]
@@ -123,7 +123,7 @@ class Database:
         self.keys = keys
         self.ids = ids
         self.signals = Signals()
-        self.kind: Literal["sqlite", "postgresql"] = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        self.kind: choice.Kind = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
         self._writer = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
         self._writing = engine.execution_options(**{_WRITE: True})
