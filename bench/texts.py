@@ -18,6 +18,23 @@ TEXTS = (
     + ["i think too much at night", "siko sawa", "i dont want to live"]
 )  # fmt: skip
 
+_LONG = 12  # characters: what is shorter hundreds write alike
+
+
+def text(index: int) -> str:
+    """The text of a message. Every second one of several words has a word in it that nobody wrote before."""
+    usual = TEXTS[index % len(TEXTS)]
+    return f"{usual} {_new_word(index)}" if len(usual) > _LONG and index // len(TEXTS) % 2 else usual
+
+
+def _new_word(index: int) -> str:
+    """Of four syllables, as names of places and people are."""
+    syllables = []
+    for _ in range(4):
+        index, at = divmod(index * 31 + 7, 85)
+        syllables.append("bcdfghklmnprstwyz"[at // 5] + "aeiou"[at % 5])
+    return "".join(syllables)
+
 
 def number(index: int) -> str:
     return f"+1999{index:07d}"

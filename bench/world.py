@@ -17,6 +17,7 @@ ACCOUNT = "AC" + "0" * 32
 TOKEN = "bench-token-of-nobody"  # noqa: S105  of the fake account
 SENDER = "+19995550100"
 CHANNEL = "sms"
+FILLED = ("site", "channel", "staff", "rota", "contact", "beneficiary", "session")  # tables with rows in them
 
 
 async def build_world(database: Database, people: int, *, api_base: str = "", rate: float = 1e6) -> None:

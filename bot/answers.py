@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -15,6 +15,7 @@ from bot.text import fold, squeeze, tokens
 from content.schema import Question, QuestionKind, Words
 
 MIN_FUZZY = 5
+_MOST_FOUND = 2_000  # words of messages that each question remembers to be labels, or none
 MAX_TEXT = 1600
 _ARTICLES = frozenset({"one", "un", "une", "uno", "una", "um", "uma"})
 Form = tuple[str, ...]
@@ -22,6 +23,8 @@ Value = str | float
 
 # A number as written inside a text: "24ans", "no.2", "2)", "7.5", "٤". A sign in front belongs to it.
 _NUMBER = re.compile(r"(?<![\d.,])-?\d+(?:[.,]\d+)?")
+_DIGIT = re.compile(r"\d")
+_THOUSANDS = re.compile(r"(?<=\d)[ ,'](?=\d{3}\b)")
 _SPELLED_ZERO = re.compile(r"(?<![^\W\d_])[oO](?=\d)|(?<=\d)[oO](?![^\W\d_])")
 # "5-7": both ends are meant, so neither is the answer.
 _RANGE = re.compile(r"(?<![\d.,/-])\d+(?:[.,]\d+)?\s*[-–—]\s*\d+(?:[.,]\d+)?(?![\d/-])")
@@ -143,12 +146,17 @@ class _Labels:
                     self._near.setdefault((len(form), form[0][:1]), []).append((form, value))
         self.sizes = sorted({size for size, _ in self._near})
         self.words = {value: _label_words(spellings) for value, spellings in options.items()}
+        self._found: dict[Form, tuple[str, ...]] = {}
 
-    def near(self, said: Form) -> Iterator[str]:
+    def near(self, said: Form) -> tuple[str, ...]:
         """The values of the labels that `said` is, to the letter or nearly."""
-        for form, value in self._near.get((len(said), said[0][:1]), ()) if said else ():
-            if _is_near(said, form):
-                yield value
+        found = self._found.get(said)
+        if found is None:
+            if len(self._found) >= _MOST_FOUND:  # strangers must not be able to fill our memory
+                self._found.clear()
+            among = self._near.get((len(said), said[0][:1]), ()) if said else ()
+            found = self._found[said] = tuple(value for form, value in among if _is_near(said, form))
+        return found
 
 
 _labels_by_id: dict[int, _Labels] = {}
@@ -333,16 +341,19 @@ def _number(  # noqa: PLR0911  one return per reason
 
 def _split_numbers(text: str, speech: _Speech) -> tuple[list[float], list[str]]:
     """The numbers in a message, in digits or words (l and I alone are ones, o is zero), and its other words."""
-    folded = _SPELLED_ZERO.sub("0", fold(text))
-    folded = re.sub(r"(?<=\d)[ ,'](?=\d{3}\b)", "", folded)
-    if folded.strip(" .!)(") in ("l", "i", "|"):
+    folded = fold(text)
+    bare = folded.strip(" .!)(")
+    if bare in ("l", "i", "|"):
         return [1.0], []
-    if folded.strip(" .!)(") == "o":
+    if bare == "o":
         return [0.0], []
-    folded = _DIGIT_LETTERS.sub(lambda word: _digit_letters(word[0], speech), folded)
-    numbers = [float(found.replace(",", ".")) for found in _NUMBER.findall(folded)]
-    left = _without_phrases(tokens(_NUMBER.sub(" ", folded)), speech)
-    named, rest = _named_numbers(left, speech, has_digits=bool(numbers))
+    numbers: list[float] = []
+    if _DIGIT.search(folded) is not None:
+        folded = _THOUSANDS.sub("", _SPELLED_ZERO.sub("0", folded))
+        folded = _DIGIT_LETTERS.sub(lambda word: _digit_letters(word[0], speech), folded)
+        numbers = [float(found.replace(",", ".")) for found in _NUMBER.findall(folded)]
+        folded = _NUMBER.sub(" ", folded)
+    named, rest = _named_numbers(_without_phrases(tokens(folded), speech), speech, has_digits=bool(numbers))
     return numbers + named, rest
 
 

@@ -7,7 +7,7 @@ from bot.answers import read_answer
 from bot.effects import Assess, Assessment, EndSession, Progress, RaiseAlert, RaiseTask, Say, SetConsent, StoreAnswer
 from bot.heard import NOTED_EVERY, REASK_EVERY, Heard
 from bot.overtime import Past, gravest, kept, kept_sums, read_answer_over_time, read_sums_over_time
-from bot.replies import CRISIS_EVERY, danger_key, spoken, whole
+from bot.replies import CRISIS_EVERY, danger_key, spoken
 from bot.scores import read_scores, read_value
 from content.schema import Checkin, Level, Question
 
@@ -31,10 +31,6 @@ class Asking(Heard):
             return False
         self._take_answer(checkin, question, value)
         return True
-
-    def _is_greeting(self) -> bool:
-        said = tuple(self.words)
-        return any(said in whole(words.thanks) for words in self._lists())
 
     def _value(self, checkin: Checkin, question: Question, text: str) -> str | float | None:
         """The answer as the session's language reads it, else as another language of the site does."""

@@ -69,7 +69,7 @@ class LocalClassifier:
     def chances(self, text: str) -> Array | None:
         """For each stretch the heads' probabilities and the routes' scores; None for less than two words."""
         clauses = clauses_of(text)
-        if not clauses:
+        if sum(map(len, clauses)) < LEAST:
             return None
         sums, sizes = [], []
         for words in clauses:

@@ -4,6 +4,7 @@ Everything is made word by word or from neighbouring words, so that what a word 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from zlib import crc32
 
 from bot.text import END, marked, squeeze
@@ -21,6 +22,7 @@ def number(feature: str) -> int:
     return crc32(feature.encode())
 
 
+@lru_cache(maxsize=20_000)
 def skeleton(word: str) -> str:
     """What is left when vowels are dropped, as people do to save letters: *please* and *plse* have one skeleton."""
     plain = squeeze(word)

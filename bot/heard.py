@@ -1,20 +1,54 @@
 """One message as it was heard: its words, what was read in it, and the replies to messages that are no words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.distress import Reader
 from bot.effects import Assess, Assessment, Inbound, Progress, RaiseAlert, RaiseTask
 from bot.language import OTHER, Identified, is_broken
-from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Talk, contains_any, whole
+from bot.replies import CRISIS_EVERY, ONCE_A_DAY, Form, Talk, by_first_word, contains_any, spoken
 from bot.text import tokens
-from content.schema import Level, Words
+from content.schema import Level, Pack, Words
 
 REASK_EVERY = timedelta(minutes=1)
 NOTED_EVERY = timedelta(hours=1)
 SHORT = 4  # words
 # Stop words that, beside others, may be about anything: "the end", "c'est la fin".
 _ALSO_OF_LIFE = frozenset({"end", "quit", "cancel", "remove", "fin", "annuler"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SmallWords:
+    """What all languages of a person's site say in passing, of all lists together."""
+
+    pack: Pack
+    fine: frozenset[Form]
+    thanks: frozenset[Form]
+    end_requests: Mapping[str, tuple[Form, ...]]  # by their first word
+    stops: frozenset[str]
+
+
+_kept: dict[tuple[int, tuple[str, ...]], _SmallWords] = {}
+_MOST_KEPT = 200  # of a pack: one for each site and language
+
+
+def _small_words(pack: Pack, languages: tuple[str, ...]) -> _SmallWords:
+    # Kept by the pack's identity (and the pack alive with it): hashing its phrases costs more than reading the message.
+    found = _kept.get((id(pack), languages))
+    if found is None:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        lists = [pack.words[code] for code in dict.fromkeys(languages) if code in pack.words]
+        stops = {form for words in lists for form in spoken(words.commands.get("stop", ())) if len(form) == 1}
+        found = _kept[id(pack), languages] = _SmallWords(
+            pack,
+            frozenset(form for words in lists for form in spoken(words.fine)),
+            frozenset(form for words in lists for form in spoken(words.thanks)),
+            by_first_word(form for words in lists for form in spoken(words.end_requests)),
+            frozenset(word for (word,) in stops) - _ALSO_OF_LIFE,
+        )
+    return found
 
 
 class Heard:
@@ -55,20 +89,22 @@ class Heard:
             if words is not None:
                 yield words
 
+    def _small_words(self) -> "_SmallWords":
+        return _small_words(self.pack, (self.person.language, *self.person.languages))
+
+    def _is_greeting(self) -> bool:
+        return tuple(self.words) in self._small_words().thanks
+
     def _is_small_talk(self) -> bool:
-        said = tuple(self.words)
-        return any(said in whole(words.fine) or said in whole(words.thanks) for words in self._lists())
+        said, small = tuple(self.words), self._small_words()
+        return said in small.fine or said in small.thanks
 
     def _asks_to_end(self) -> bool:
         """A sentence about messages, or a short one with STOP and other words in it: asked about, never obeyed."""
-        if any(contains_any(self.words, words.end_requests) for words in self._lists()):
+        small = self._small_words()
+        if contains_any(self.words, small.end_requests):
             return True
-        return 1 < len(self.words) <= SHORT and any(
-            (word,) in whole(words.commands.get("stop", ()))
-            for words in self._lists()
-            for word in self.words
-            if word not in _ALSO_OF_LIFE
-        )
+        return 1 < len(self.words) <= SHORT and not small.stops.isdisjoint(self.words)
 
     def _note_signals(self) -> None:
         if self.read.level is Level.ELEVATED:

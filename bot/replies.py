@@ -1,6 +1,6 @@
 """Chooses and phrases what is said: the variant for the phone and the hour, the hotline, nothing twice in a row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,6 +17,7 @@ ONCE_A_DAY = timedelta(hours=24)
 # What was said longer ago than this no longer matters to anybody.
 _FORGET_AFTER = timedelta(days=7)
 
+Form = tuple[str, ...]  # the words of a phrase
 Purpose = Literal["crisis", "reply", "checkin", "reminder"]
 
 
@@ -100,28 +101,21 @@ def danger_key(pack: Pack, route: Route, person: Person) -> str:
 
 
 @lru_cache(maxsize=256)
-def spoken(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def spoken(phrases: tuple[str, ...]) -> tuple[Form, ...]:
     """A list of the pack as the words of its phrases, read once."""
     return tuple(dict.fromkeys(tuple(words) for phrase in phrases if (words := tokens(phrase))))
 
 
-@lru_cache(maxsize=64)
-def whole(phrases: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
-    return frozenset(spoken(phrases))
-
-
-@lru_cache(maxsize=64)
-def _by_first_word(phrases: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], ...]]:
-    found: dict[str, tuple[tuple[str, ...], ...]] = {}
-    for phrase in spoken(phrases):
+def by_first_word(phrases: Iterable[Form]) -> dict[str, tuple[Form, ...]]:
+    found: dict[str, tuple[Form, ...]] = {}
+    for phrase in phrases:
         found[phrase[0]] = (*found.get(phrase[0], ()), phrase)
     return found
 
 
-def contains_any(words: Sequence[str], phrases: tuple[str, ...]) -> bool:
-    """Whether one of a list's phrases stands in the message."""
-    starts = _by_first_word(phrases)
-    return any(contains(words, phrase) for word in words for phrase in starts.get(word, ()))
+def contains_any(words: Sequence[str], starts: Mapping[str, Sequence[Form]]) -> bool:
+    """Whether one of the phrases, given by their first words, stands in the message."""
+    return any(contains(words, phrase) for word in words if word in starts for phrase in starts[word])
 
 
 def contains(words: Sequence[str], phrase: Sequence[str]) -> bool:

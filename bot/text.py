@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 END = "."  # marks the end of a clause in `marked`
 
@@ -19,13 +20,26 @@ _LETTERS = str.maketrans(
 )  # fmt: skip
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 _ENDS = ".!?;:\n\r…؟؛।"
-_ASCII = str.maketrans(
-    {
-        chr(code): f" {END} " if chr(code) in _ENDS else " "
-        for code in range(128)
-        if not (chr(code).isalnum() or chr(code) == "'")
-    }
-)
+
+
+class _Spacing(dict[int, str]):
+    """What stands for a character in `marked`, found when it is first met: letters and digits as they are."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = found = _spaced(character)
+        return found
+
+
+class _Unmarking(dict[int, int | None]):
+    """Every character but combining marks."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = found = None if unicodedata.category(chr(code)) == "Mn" else code
+        return found
+
+
+_DOUBLED = re.compile(r"([^\W\d_])\1+")
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
 # "k i l l": four letters, or three that do not start like "i m a" or "u r a".
 _LETTER_BY_LETTER = re.compile(r"(?<!\S)(?![iu] )[a-z](?: +[a-z]){2,}(?!\S)")
@@ -33,26 +47,36 @@ _LETTER_BY_LETTER = re.compile(r"(?<!\S)(?![iu] )[a-z](?: +[a-z]){2,}(?!\S)")
 _ELIDED = re.compile(r"\b(j|n|d|l|m|t|s|c|qu|jusqu|lorsqu|puisqu)'(?=[^\W\d_]{2}|[aày]\b)")
 
 
+# Every step of a turn looks at the same message again: its last few forms are kept, and no more than those.
+_KEPT = 16
+
+
+@lru_cache(maxsize=_KEPT)
 def fold(text: str) -> str:
     """Lower case, no accents, Western digits, folded Arabic letters; spacing and punctuation as they were."""
     if text.isascii():
         return text.lower().replace("`", "'")
     text = unicodedata.normalize("NFKC", text).translate(_LETTERS).casefold()
-    text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+    text = unicodedata.normalize("NFD", text).translate(_UNMARKING)
     return unicodedata.normalize("NFC", text).translate(_LETTERS).translate(_DIGITS)
 
 
 def marked(text: str) -> list[str]:
     """The words in order, with `END` where a clause ends."""
+    return list(_marked(text))
+
+
+@lru_cache(maxsize=_KEPT)
+def _marked(text: str) -> tuple[str, ...]:
     text = fold(text)
     if "'" in text:
         text = _ELIDED.sub(r"\1 ", text).replace("'", "")
-    text = text.translate(_ASCII) if text.isascii() else "".join(_spaced(c) for c in text)
+    text = text.translate(_SPACING)
     if _REPEATS.search(text):
         text = _REPEATS.sub(r"\1", text)
     if _LETTER_BY_LETTER.search(text):
         text = _LETTER_BY_LETTER.sub(lambda found: found[0].replace(" ", ""), text)
-    return text.split()
+    return tuple(text.split())
 
 
 def _spaced(character: str) -> str:
@@ -63,6 +87,9 @@ def _spaced(character: str) -> str:
     if character in MEANINGFUL:
         return f" {character} "
     return " "
+
+
+_SPACING, _UNMARKING = _Spacing(), _Unmarking()
 
 
 def tokens(text: str) -> list[str]:
@@ -77,4 +104,4 @@ def normalise(text: str) -> str:
 
 def squeeze(word: str) -> str:
     """The word with every doubled letter single: what people who hold a key down or drop a letter have in common."""
-    return re.sub(r"([^\W\d_])\1+", r"\1", word)
+    return _DOUBLED.sub(r"\1", word)

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
+from itertools import chain, product
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -19,6 +20,7 @@ _AND = "و"  # written onto the next word in Arabic
 _LEET = str.maketrans("013457", "oieast")
 
 Pieces = tuple[str, ...]
+Places = tuple[frozenset[str], ...]  # for each word of a phrase those that may stand there
 
 
 class Guess(str):
@@ -27,11 +29,20 @@ class Guess(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+class Draft(NamedTuple):
+    """One entry of a list before it is known how rare its words are."""
+
+    words: Places
+    source: SignalList
+    text: str
+    is_family: bool
+
+
+@dataclass(slots=True)  # not frozen: there are eighty thousand of them to be made at every start
 class Phrase:
     """One entry of a list: for each place the words that may stand there. It is found by its rarest place, `anchor`."""
 
-    words: tuple[frozenset[str], ...]
+    words: Places
     needs: frozenset[str]  # the words it cannot do without
     anchor: int
     source: SignalList
@@ -86,6 +97,7 @@ class WordList:
         self._and_known: frozenset[str] = frozenset()
 
         self._groups = words.groups
+        self._spelled: dict[str, Pieces] = {}
         phrases = [
             phrase for source in _sources(words) for text in source.phrases for phrase in self._phrases(text, source)
         ]
@@ -99,6 +111,7 @@ class WordList:
         self.ages = [self._spell(tokens(text.replace("{n}", " 0n "))) for text in words.ages]
         self._index(phrases)
         self._learn(phrases)
+        self._spelled.clear()
 
     def read(self, words: Sequence[str]) -> list[str]:
         """The words (with clause ends) as this language's lists spell them."""
@@ -141,8 +154,9 @@ class WordList:
         """Every place where a phrase stands, nearest words first, at most `MAX_GAP` others inside."""
         present = set(words)
         hits = []
-        for word in present & self._anchors:
-            for phrase in self._by_anchor[word]:
+        # In the order of the message: the reasons that staff read are the same in every process.
+        for word in dict.fromkeys(words):
+            for phrase in self._by_anchor.get(word, ()):
                 if phrase.needs <= present:
                     for at, here in enumerate(words):
                         if here == word and (hit := self._match(phrase, words, at)):
@@ -151,22 +165,26 @@ class WordList:
 
     # --- compiling
 
-    def _phrases(self, text: str, source: SignalList) -> Iterator[Phrase]:
+    def _phrases(self, text: str, source: SignalList) -> Iterator[Draft]:
         if not is_pattern(text):
-            plain = self._spell(tokens(text))
-            yield Phrase(tuple(frozenset((word,)) for word in plain), frozenset(plain), 0, source, text)
+            yield Draft(tuple([frozenset((word,)) for word in self._spell(tokens(text))]), source, text, False)
             return
         for places in product(*(self._choices(forms) for forms in slots(text, self._groups))):
-            words = tuple(place for group in places for place in group)
-            needs = frozenset(word for place in words if len(place) == 1 for word in place)
-            yield Phrase(words, needs, 0, source, text, is_family=True)
+            yield Draft(tuple(chain.from_iterable(places)), source, text, True)
 
-    def _choices(self, forms: Iterable[str]) -> list[tuple[frozenset[str], ...]]:
+    def _choices(self, forms: Iterable[str]) -> list[Places]:
         """One place of a pattern: its single words together, each longer form (or none at all) by itself."""
-        spelled = dict.fromkeys(self._spell(tokens(form)) for form in forms)
-        single = frozenset(pieces[0] for pieces in spelled if len(pieces) == 1)
-        longer = [tuple(frozenset((word,)) for word in pieces) for pieces in spelled if len(pieces) != 1]
+        spelled = dict.fromkeys([self._spell_form(form) for form in forms])
+        single = frozenset([pieces[0] for pieces in spelled if len(pieces) == 1])
+        longer = [tuple([frozenset((word,)) for word in pieces]) for pieces in spelled if len(pieces) != 1]
         return [*([(single,)] if single else []), *longer]
+
+    def _spell_form(self, form: str) -> Pieces:
+        """The same groups of words stand in hundreds of patterns."""
+        found = self._spelled.get(form)
+        if found is None:
+            found = self._spelled[form] = self._spell(tokens(form))
+        return found
 
     def _spell(self, words: Iterable[str]) -> Pieces:
         spelled: list[str] = []
@@ -179,24 +197,30 @@ class WordList:
         plain = {self._spell(tokens(text)) for text in texts if not text.startswith("(")}
         return plain, {tokens(text)[0] for text in texts if text.startswith("(")}
 
-    def _index(self, phrases: list[Phrase]) -> None:
-        counts = Counter(word for phrase in phrases for place in phrase.words for word in place)
+    def _index(self, drafts: list[Draft]) -> None:
+        # The same places stand in thousands of phrases: what each costs is added up once.
+        stands = Counter(chain.from_iterable([draft.words for draft in drafts]))
+        counts: dict[str, int] = {}
+        for place, times in stands.items():
+            for word in place:
+                counts[word] = counts.get(word, 0) + times
+        costs = {place: sum([counts[word] for word in place]) for place in stands}
         index: dict[str, list[Phrase]] = {}
         seen = set()
-        for phrase in phrases:
-            if not phrase.words or (phrase.words, phrase.source.id) in seen:
+        for words, source, text, is_family in drafts:
+            if not words or (words, source.id) in seen:
                 continue
-            seen.add((phrase.words, phrase.source.id))
-            costs = [sum(counts[word] for word in place) for place in phrase.words]
-            found = replace(phrase, anchor=costs.index(min(costs)), gap=_gap(phrase))
-            for word in phrase.words[found.anchor]:
+            seen.add((words, source.id))
+            anchor = min(range(len(words)), key=[costs[place] for place in words].__getitem__)
+            needs = frozenset(chain.from_iterable([place for place in words if len(place) == 1]))
+            found = Phrase(words, needs, anchor, source, text, _gap(words, source), is_family)
+            for word in words[anchor]:
                 index.setdefault(word, []).append(found)
         self._by_anchor = index
-        self._anchors = index.keys()
 
-    def _learn(self, phrases: list[Phrase]) -> None:
+    def _learn(self, drafts: list[Draft]) -> None:
         """What a misspelling may be corrected to: the words of signals, never those of "fine" or harmless lists."""
-        grave = {word for phrase in phrases if phrase.source.level for place in phrase.words for word in place}
+        grave = set(chain.from_iterable({place for draft in drafts if draft.source.level for place in draft.words}))
         grave |= {key for key in self._spellings if self._spellings[key][0] in grave}
         self._vocabulary = frozenset(grave)
         self._and_known = self.known | self._vocabulary | self._spellings.keys()
@@ -307,7 +331,8 @@ def known_words(words: Words) -> frozenset[str]:
     texts: list[str] = [*words.negations, *words.third_person, *words.past, *words.yes, *words.no]
     texts += [*words.numbers, *words.fine, *words.names, *words.common, *words.spellings, *words.spellings.values()]
     texts += [text for group in words.commands.values() for text in group]
-    texts += [form for text in _pattern_texts(words) for place in slots(text, words.groups) for form in place]
+    # A place that is a group of words stands in hundreds of patterns.
+    texts += {form for text in _pattern_texts(words) for place in slots(text, words.groups) for form in place}
     return frozenset(word for text in set(texts) for word in marked(text) if word != END)
 
 
@@ -327,11 +352,11 @@ def _is_plain(phrase: Phrase, word: str) -> bool:
     return phrase.source.route == "self_harm" and len(word) >= (12 if phrase.is_family else 10)
 
 
-def _gap(phrase: Phrase) -> int:
+def _gap(words: Places, source: SignalList) -> int:
     """Two words far apart say little, except where missing them costs a life. Harmless ones bear no gap."""
-    if not phrase.source.level and not phrase.source.means:
+    if not source.level and not source.means:
         return 0
-    return MAX_GAP if len(phrase.words) > 2 or phrase.source.route in ("self_harm", "harm_others") else 1
+    return MAX_GAP if len(words) > 2 or source.route in ("self_harm", "harm_others") else 1
 
 
 def _shapes(word: str) -> set[str]:

@@ -56,13 +56,40 @@ def paces_or_usual(site_id: int, settings: Mapping[str, Any]) -> rules.Paces:
         return rules.PACES
 
 
+# Made once: they are asked in the middle of answering somebody in danger.
+_S, _STAFF, _LEAVE, _C, _B = tables.site, tables.staff, tables.leave, tables.contact, tables.beneficiary
+_CHOSEN: sa.BindParameter[Any] = sa.bindparam("chosen", expanding=True)
+_SITES = sa.select(_S.c.id, _S.c.code, _S.c.staffed, _S.c.time_zone, _S.c.holidays, _S.c.paces, _S.c.fallback_id).where(
+    _S.c.id.in_(_CHOSEN)
+)
+_ENTRIES = sa.select(tables.rota).where(tables.rota.c.site_id.in_(_CHOSEN))
+_EMAIL = sa.select(sa.func.min(tables.channel.c.id)).where(
+    tables.channel.c.kind == "email", tables.channel.c.state == "active"
+)
+_MEMBERS = (
+    sa.select(
+        _STAFF.c.id, _STAFF.c.role, _STAFF.c.site_ids, _STAFF.c.languages, _STAFF.c.gender,
+        _STAFF.c.phone_index.is_not(None).label("has_phone"), _STAFF.c.email.is_not(None).label("has_email"),
+        _LEAVE.c.starts_at, _LEAVE.c.ends_at, _EMAIL.scalar_subquery().label("email_id"),
+    )
+    .select_from(_STAFF)
+    .outerjoin(_LEAVE, sa.and_(_LEAVE.c.staff_id == _STAFF.c.id, _LEAVE.c.cancelled_at.is_(None)))
+    .where(_STAFF.c.disabled_at.is_(None))
+    .order_by(_STAFF.c.id)
+)  # fmt: skip
+_NEEDS = (
+    sa.select(_C.c.id, _C.c.language, _B.c.caseworker_id, _B.c.staff_gender)
+    .select_from(_C.outerjoin(_B, _B.c.contact_id == _C.c.id))
+    .where(_C.c.id.in_(_CHOSEN))
+)
+
+
 async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) -> Duty:
-    s, r = tables.site, tables.rota
-    columns = (s.c.id, s.c.code, s.c.staffed, s.c.time_zone, s.c.holidays, s.c.paces, s.c.fallback_id)
-    sites = (await connection.execute(sa.select(*columns).where(s.c.id.in_(site_ids)))).all()
+    chosen = {"chosen": list(site_ids)}
+    sites = (await connection.execute(_SITES, chosen)).all()
     zones = {row.id: row.time_zone for row in sites}
-    entries = await connection.execute(sa.select(r).where(r.c.site_id.in_(site_ids)))
-    email_id = await _email_channel(connection)
+    entries = await connection.execute(_ENTRIES, chosen)
+    members, email_id = await _gather_members(connection)
     return Duty(
         sites={
             row.id: Site(
@@ -75,7 +102,7 @@ async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) ->
             for row in sites
         },
         entries=[entry_of(row, zones[row.site_id]) for row in entries],
-        members=await gather_members(connection, email_id),
+        members=members,
         email_id=email_id,
     )
 
@@ -95,50 +122,35 @@ def entry_of(row: Any, zone: str) -> rota.Entry:
     )
 
 
-async def gather_members(connection: AsyncConnection, email_id: int | None) -> list[rota.Member]:
-    """All staff whose account is open. Leave that is over long since does no harm: it covers nothing that is asked."""
-    staff, leave = tables.staff, tables.leave
-    has_address: sa.ColumnElement[bool] = staff.c.phone_index.is_not(None)
-    if email_id is not None:
-        has_address = sa.or_(has_address, staff.c.email.is_not(None))
-    columns = (staff.c.id, staff.c.role, staff.c.site_ids, staff.c.languages, staff.c.gender)
-    found = await connection.execute(
-        sa.select(*columns, has_address.label("is_reachable")).where(staff.c.disabled_at.is_(None))
-    )
+async def _gather_members(connection: AsyncConnection) -> tuple[list[rota.Member], int | None]:
+    """All staff whose account is open, and the channel that e-mail leaves through.
+
+    Leave that is over long since does no harm: it covers nothing that is asked.
+    """
+    rows: dict[int, Any] = {}
     away: defaultdict[int, list[rota.Span]] = defaultdict(list)
-    for row in await connection.execute(
-        sa.select(leave.c.staff_id, leave.c.starts_at, leave.c.ends_at).where(leave.c.cancelled_at.is_(None))
-    ):
-        away[row.staff_id].append((row.starts_at, row.ends_at))
-    return [
+    for row in await connection.execute(_MEMBERS):
+        rows[row.id] = row
+        if row.starts_at is not None:
+            away[row.id].append((row.starts_at, row.ends_at))
+    members = [
         rota.Member(
             m.id,
             m.role,
             tuple(m.site_ids),
-            is_reachable=bool(m.is_reachable),
+            is_reachable=bool(m.has_phone or (m.has_email and m.email_id is not None)),
             languages=tuple(m.languages),
             gender=m.gender,
             leave=tuple(sorted(away[m.id])),
         )
-        for m in found
+        for m in rows.values()
     ]
+    return members, next((m.email_id for m in rows.values()), None)
 
 
 async def gather_needs(connection: AsyncConnection, contact_ids: Collection[int]) -> dict[int, rota.Need]:
     """What each contact in danger needs of whoever reaches them. A stranger has a language and nothing else."""
     if not contact_ids:
         return {}
-    c, b = tables.contact, tables.beneficiary
-    found = await connection.execute(
-        sa.select(c.c.id, c.c.language, b.c.caseworker_id, b.c.staff_gender)
-        .select_from(c.outerjoin(b, b.c.contact_id == c.c.id))
-        .where(c.c.id.in_(contact_ids))
-    )
+    found = await connection.execute(_NEEDS, {"chosen": list(contact_ids)})
     return {row.id: rota.Need(row.caseworker_id, row.language, row.staff_gender) for row in found}
-
-
-async def _email_channel(connection: AsyncConnection) -> int | None:
-    c = tables.channel
-    found = sa.select(sa.func.min(c.c.id)).where(c.c.kind == "email", c.c.state == "active")
-    channel_id: int | None = (await connection.execute(found)).scalar()
-    return channel_id

@@ -22,6 +22,8 @@ def is_pattern(text: str) -> bool:
 
 def slots(text: str, groups: Groups) -> list[list[str]]:
     """The phrase word by word, each with all its forms ("" where it may be missing)."""
+    if not is_pattern(text):
+        return [[word] for word in text.split()]
     return [forms(word, groups) for word in _WORD.findall(text)]
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -19,9 +20,10 @@ from cases.alerts import Danger, Key, open_or_join
 from cases.consent import AnsweredConsent, record_answers
 from channels.segments import count
 from content.schema import Level, Pack
-from scheduler.subjects import Subject, padded
+from scheduler.subjects import Subject
 from store import tables as t
-from store.database import Database, signal
+from store.choice import chosen, is_chosen
+from store.database import Database, Insert, Update, signal
 from store.queue import PURPOSES, outgoing_row
 
 log = structlog.get_logger()
@@ -94,7 +96,10 @@ class Changes:
 
     def _contact(self, subject: Subject) -> dict[str, Any]:
         # The memory is written along in any case: rows that set the same columns share a statement.
-        return self._contacts.setdefault(subject.contact_id, {"memory": subject.memory.to_json()})
+        found = self._contacts.get(subject.contact_id)
+        if found is None:
+            found = self._contacts[subject.contact_id] = {"memory": subject.memory.to_json()}
+        return found
 
     def _one(self, subject: Subject, effect: fx.Effect, message: Message | None) -> None:  # noqa: C901, PLR0912  one case each
         match effect:
@@ -145,7 +150,7 @@ class Changes:
             not_after=not_after,
             text=effect.text,
             key=f"r/{message.id}/{number}" if message is not None else None,
-            segments=count(effect.text).segments,
+            segments=_segments(effect.text),
         )
         self._outbox.append((row, message.id if message is not None else None))
 
@@ -283,38 +288,43 @@ class Changes:
     async def write(self, connection: AsyncConnection) -> dict[Key, int]:
         """All rows, in an order in which every reference already stands. Gives the alerts opened and joined."""
         database = self._database
-        await database.insert_rows(connection, t.inbox, self._inbox)
         alerts: dict[Key, int] = {}
         if self._dangers:
             alerts = await open_or_join(database, connection, self._dangers, self._now, base_url=self._base_url)
-        await self._write_contacts(connection)
-        await database.update_rows(connection, t.session, self._sessions)
-        await database.insert_rows(connection, t.answer, self._answers)
+        self._name_alerts(alerts)
+        self._hide_tasks_of_reports(alerts)
+        self._signal(connection)
+        await database.write_rows(
+            connection,
+            Insert(t.inbox, self._inbox),
+            Update(t.contact, self._contacts),
+            Update(t.beneficiary, self._people),
+            Update(t.session, self._sessions),
+            Insert(t.answer, self._answers),
+            Insert(t.assessment, [row for row, _ in self._assessments]),
+            Insert(t.outbox, [row for row, _ in self._outbox]),
+            Insert(t.follow_up, self._tasks, once_by="key"),
+        )
         if self._consents:
             await record_answers(database, connection, self._consents, self._now)
-        await database.insert_rows(
-            connection,
-            t.assessment,
-            [
-                row | {"alert_id": alerts.get(_alert_key(row)) if alerting else None}
-                for row, alerting in self._assessments
-            ],
-        )
+        await self._count_missed(connection)
+        return alerts
+
+    def _name_alerts(self, alerts: Mapping[Key, int]) -> None:
+        for row, alerting in self._assessments:
+            row["alert_id"] = alerts.get(_alert_key(row)) if alerting else None
+        reports = {(danger.contact_id, danger.inbox_id) for danger in self._dangers if danger.key[1]}
+        for row, inbox_id in self._outbox:
+            key = (row["contact_id"], (row["contact_id"], inbox_id) in reports)
+            row["alert_id"] = alerts.get(key) if row["purpose"] == "crisis" else None
+
+    def _signal(self, connection: AsyncConnection) -> None:
         if self._outbox:
-            reports = {(danger.contact_id, danger.inbox_id) for danger in self._dangers if danger.key[1]}
-            for row, inbox_id in self._outbox:
-                key = (row["contact_id"], (row["contact_id"], inbox_id) in reports)
-                row["alert_id"] = alerts.get(key) if row["purpose"] == "crisis" else None
-            await database.insert_rows(connection, t.outbox, [row for row, _ in self._outbox])
             signal(connection, "outbox")
-        if self._tasks:
-            self._hide_tasks_of_reports(alerts)
-            await database.insert_rows(connection, t.follow_up, self._tasks, once_by="key")
         if self._inbox or self._tasks:
             signal(connection, "messages")
         if self._has_staff_texts:
             signal(connection, "staff")
-        return alerts
 
     def _hide_tasks_of_reports(self, alerts: Mapping[Key, int]) -> None:
         """ "Stop" while only a report is open is the focal point's to ask about: at the site there is no such alert."""
@@ -327,15 +337,19 @@ class Changes:
             if alerts.get((contact_id, False), subject.alert_id) is None and report_id is not None:
                 row["alert_id"], row["site_id"] = report_id, None
 
-    async def _write_contacts(self, connection: AsyncConnection) -> None:
-        await self._database.update_rows(connection, t.contact, self._contacts)
-        await self._database.update_rows(connection, t.beneficiary, self._people)
+    async def _count_missed(self, connection: AsyncConnection) -> None:
         for state, value in (("heard", sa.literal(0)), ("missed", t.beneficiary.c.missed + 1)):
-            chosen = [number for number, ended in self._missed.items() if ended == state]
-            if chosen:
-                await connection.execute(
-                    sa.update(t.beneficiary).where(t.beneficiary.c.id.in_(padded(chosen))).values(missed=value)
-                )
+            numbers = [number for number, ended in self._missed.items() if ended == state]
+            if numbers:
+                column, kind = t.beneficiary.c.id, self._database.kind
+                statement = sa.update(t.beneficiary).where(is_chosen(column, kind)).values(missed=value)
+                await connection.execute(statement, chosen(column, kind, numbers))
+
+
+@lru_cache(maxsize=512)
+def _segments(text: str) -> int:
+    # Only what the pack says comes here, again and again.
+    return count(text).segments
 
 
 def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from cases.bysms import read_step
 from channels.base import IncomingMessage
 from content.schema import Level, Pack
 from scheduler.apply import Changes, Message
-from scheduler.subjects import Site, Subject, load_sites, load_staff_numbers, load_subjects, padded, stranger
+from scheduler.subjects import Site, Subject, load_sites, load_staff_numbers, load_subjects, stranger
 from store import tables as t
+from store.choice import KINDS, chosen, is_chosen
 from store.database import Clock, Database, is_conflict, is_unreachable
 from store.groups import GroupWriter
 
@@ -33,10 +34,12 @@ log = structlog.get_logger()
 _CONFLICTS = 3
 _SITES_LAST = timedelta(seconds=2)  # a change of a site's hours may take so long to be seen
 _GATHER = 0.001  # seconds: under load, for the next batch to fill; a lone message never waits
-_KNOWN = sa.select(t.inbox.c.provider_id).where(
-    t.inbox.c.channel_id == sa.bindparam("channel"),
-    t.inbox.c.provider_id.in_(sa.bindparam("chosen", expanding=True)),
-)
+_KNOWN = {
+    kind: sa.select(t.inbox.c.provider_id).where(
+        t.inbox.c.channel_id == sa.bindparam("channel"), is_chosen(t.inbox.c.provider_id, kind)
+    )
+    for kind in KINDS
+}
 
 
 # A classifier outside this process. It is asked with the text before the transaction opens; what it makes of it is said
@@ -198,7 +201,8 @@ class Inbox:
             by_channel.setdefault(arrival.channel_id, []).append(arrival.message.provider_id)
         known: set[tuple[int, str]] = set()
         for channel_id, provider_ids in by_channel.items():
-            found = await connection.execute(_KNOWN, {"channel": channel_id, "chosen": padded(provider_ids)})
+            given = chosen(t.inbox.c.provider_id, self._database.kind, provider_ids)
+            found = await connection.execute(_KNOWN[self._database.kind], {"channel": channel_id, **given})
             known.update((channel_id, provider_id) for provider_id in found.scalars())
         return known
 

@@ -14,6 +14,7 @@ from cases.hours import Hours
 from content.schema import Pack
 from scheduler.due import AllowedHours
 from store import tables as t
+from store.choice import KINDS, chosen, is_chosen
 from store.database import Database
 
 
@@ -81,10 +82,11 @@ _SUBJECTS = (
 )
 # The order of locks is the same in every process.
 _LOCKS = sa.select(t.contact.c.id).order_by(t.contact.c.id).with_for_update()
-_IS_CHOSEN_ID = t.contact.c.id.in_(sa.bindparam("chosen", expanding=True))
-_IS_CHOSEN_ADDRESS = t.contact.c.address_index.in_(sa.bindparam("chosen", expanding=True))
-_BY_ID, _LOCKS_BY_ID = _SUBJECTS.where(_IS_CHOSEN_ID), _LOCKS.where(_IS_CHOSEN_ID)
-_BY_ADDRESS, _LOCKS_BY_ADDRESS = _SUBJECTS.where(_IS_CHOSEN_ADDRESS), _LOCKS.where(_IS_CHOSEN_ADDRESS)
+_CHOICES = {
+    (kind, column): (_SUBJECTS.where(is_chosen(column, kind)), _LOCKS.where(is_chosen(column, kind)))
+    for kind in KINDS
+    for column in (t.contact.c.id, t.contact.c.address_index)
+}
 
 
 async def load_subjects(
@@ -101,25 +103,18 @@ async def load_subjects(
 
     `sites` as `load_sites` gave them a moment ago spares looking again.
     """
-    if contact_ids:
-        subjects, locks, chosen = _BY_ID, _LOCKS_BY_ID, {"chosen": padded(contact_ids)}
-    elif address_indexes:
-        subjects, locks, chosen = _BY_ADDRESS, _LOCKS_BY_ADDRESS, {"chosen": padded(address_indexes)}
-    else:
+    if not (contact_ids or address_indexes):
         return {}
+    column: sa.Column[Any] = t.contact.c.id if contact_ids else t.contact.c.address_index
+    subjects, locks = _CHOICES[database.kind, column]
+    given = chosen(column, database.kind, contact_ids or address_indexes)
     if database.kind == "postgresql":
         # A statement of its own: what is read after the wait for a lock must be what the lock's last holder left, and
         # rows joined in the same statement would still be the old ones.
-        await connection.execute(locks, chosen)
-    found = (await connection.execute(subjects, chosen)).all()
+        await connection.execute(locks, given)
+    found = (await connection.execute(subjects, given)).all()
     sites = await load_sites(connection, now) if sites is None else sites
     return {row.id if contact_ids else bytes(row.address_index): _subject(row, sites, pack, now) for row in found}
-
-
-def padded(values: Collection[Any]) -> list[Any]:
-    """The list, its last value repeated up to a power of two: few different statements, so that they stay prepared."""
-    listed = list(values)
-    return listed + [listed[-1]] * ((1 << (len(listed) - 1).bit_length()) - len(listed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def test_a_dangerous_sentence_more_never_lowers_the_level(
 def test_what_it_keeps_of_words_is_bounded(classifier: LocalClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.classifier._KEPT_WORDS", 10)
     for at in range(50):
-        classifier.classify(f"word{at}", "en")
+        classifier.classify(f"word{at} again", "en")
     assert len(classifier._kept) <= 10
 
 
