@@ -118,7 +118,8 @@ class Reader:
         `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here. `spoken`: the
         languages the message is in are read too, where they are none of `languages`; it never leaves one out.
         """
-        also = [code for code in (spoken.language, spoken.second) if code] if spoken and spoken.is_clear else []
+        is_told = spoken is not None and (spoken.is_clear or bool(spoken.second))
+        also = [code for code in (spoken.language, spoken.second) if code] if spoken and is_told else []
         if opinion is None and self._classifier is not None:
             opinion = self._classifier.classify(text, language)
             for code in also:

@@ -78,7 +78,8 @@ class Heard:
 
     def _their_language(self) -> str:
         """The language in which they cried for help, if we can answer in it: of a short cry the lists say which."""
-        if self.heard.is_clear or self.read.language not in self.pack.languages:
+        is_told = self.heard.is_clear or self.heard.is_partly(self.person.language)
+        if is_told or self.read.language not in self.pack.languages:
             return self.talk.language
         return self.read.language
 

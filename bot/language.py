@@ -70,6 +70,10 @@ class Identified:
     second: str = ""  # another language with words of its own in the same message
     is_clear: bool = False
 
+    def is_partly(self, language: str) -> bool:
+        """Whether it is one of two languages in the message."""
+        return bool(self.second) and language in (self.language, self.second)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Said:
@@ -136,12 +140,14 @@ class Identifier:
             return Identified(best, chances[best], ("script",), second, is_clear=True)
         if size < ENOUGH and prior in chances:
             return Identified(prior, chances[prior], ("too short to tell",))
-        if best != prior and chances[best] < (LIKELY_OTHER if best == OTHER else CLEAR) and prior in chances:
+        # Where two languages are heard, what is sure is that it is one of the two.
+        sure = chances[best] + chances.get(second, 0.0)
+        if best != prior and sure < (LIKELY_OTHER if best == OTHER else CLEAR) and prior in chances:
             return Identified(prior, chances[prior], ("no clear margin",), "" if second == prior else second)
-        if chances[best] < 0.5:
+        if sure < 0.5:
             return Identified(None, chances[best], ("no clear margin",), second)
         # Whoever writes partly in their own language reads it: that is no reason to answer in another.
-        is_clear = size >= ENOUGH and chances[best] >= CLEAR and (best == prior or second != prior)
+        is_clear = size >= ENOUGH and sure >= CLEAR and (best == prior or second != prior)
         return Identified(best, chances[best], ("words",), second, is_clear=is_clear)
 
     def _is_ours(self, said: _Said, best: str, second: str, prior: str) -> bool:

@@ -14,10 +14,12 @@ OFFER_AFTER = 2  # messages in a row in another language than their own
 def conversation_in(heard: Identified, person: Person, memory: Memory, pack: Pack, now: datetime) -> tuple[str, Memory]:
     """The language to answer in, and the memory of it. Their registered language stays what they chose."""
     own, language = person.language, heard.language
+    if heard.is_partly(own):
+        return own, _forgotten(memory)
     if not heard.is_clear or language not in pack.languages:
         goes_on = memory.spoken_at is not None and now - memory.spoken_at < _LASTS and not heard.is_clear
         return (memory.spoken if goes_on and memory.spoken in pack.languages else own), memory
-    if own in (language, heard.second):
+    if own == language:
         return own, _forgotten(memory)
     # One more than is needed stands for "offered already".
     times = min(memory.spoken_times + 1, OFFER_AFTER) if memory.spoken == language else 1

@@ -18,6 +18,7 @@ from bot.checkin import open_checkin
 from bot.commands import read_command
 from bot.distress import Reader
 from bot.effects import EndSession, Inbound, KeepProgress, Memory, Person, Progress, RaiseAlert, RaiseTask, Say
+from bot.history import History
 from bot.language import OTHER
 from bot.text import END, marked, normalise, tokens
 from bot.turn import take_turn
@@ -167,7 +168,8 @@ def test_whole_conversations_break_nothing(texts: list[str], person: Person, pro
                 progress = Progress.from_json(json.loads(json.dumps(effect.progress.to_json())))
             elif isinstance(effect, EndSession):
                 progress = None
-        memory = Memory.from_json(json.loads(json.dumps(turn.memory.to_json())))
+        history = History.from_json(json.loads(json.dumps(turn.memory.history.to_json())))
+        memory = replace(Memory.from_json(json.loads(json.dumps(turn.memory.to_json()))), history=history)
         assert memory == turn.memory
 
 

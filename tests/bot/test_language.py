@@ -147,6 +147,13 @@ def test_question_marks_and_accents_are_no_broken_letters(text: str) -> None:
     assert not is_broken(text)
 
 
+def test_whoever_writes_partly_in_their_own_language_is_not_clearly_in_another() -> None:
+    for own in ("sw", "en"):
+        found = IDENTIFIER.identify("maisha yamenishinda kabisa, i just want to die", own, LANGUAGES)
+        assert found.is_partly(own)
+        assert not found.is_clear or found.language == own
+
+
 def test_a_language_the_pack_does_not_offer_is_none_of_ours() -> None:
     assert IDENTIFIER.identify("ina so in mutu yau da dare", "en", ("en", "fr", "sw")).language == OTHER
 
