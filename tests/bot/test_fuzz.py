@@ -167,7 +167,8 @@ def test_whole_conversations_break_nothing(texts: list[str], person: Person, pro
                 progress = Progress.from_json(json.loads(json.dumps(effect.progress.to_json())))
             elif isinstance(effect, EndSession):
                 progress = None
-        memory = Memory.from_json(json.loads(json.dumps(turn.memory.to_json())))
+        history = History.from_json(json.loads(json.dumps(turn.memory.history.to_json())))
+        memory = replace(Memory.from_json(json.loads(json.dumps(turn.memory.to_json()))), history=history)
         assert memory == turn.memory
 
 
