@@ -41,7 +41,15 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
     alerts = [f"/console/alerts/{await _alert_of(world, person)}" for person in people]
     persons = [f"/console/people/{person.id}" for person in people]
     return {
-        "amina": ("/console/alerts", *alerts, "/console/people", *persons, "/console/tasks", "/console/silence"),
+        "amina": (
+            "/console/alerts",
+            *alerts,
+            "/console/people",
+            *persons,
+            "/console/tasks",
+            "/console/silence",
+            "/console/sample",
+        ),
         "grace": (
             "/console/campaigns",
             "/console/campaigns/new",
@@ -49,6 +57,7 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
             "/console/rota",
             "/console/handover",
             "/console/supervision",
+            "/console/accuracy",
             "/console/phones",
         ),
     }
@@ -143,7 +152,7 @@ async def test_the_keyboard_alone_reaches_the_first_alert_and_takes_it(world: Wo
     await page.keyboard.press("Enter")
     await expect(page.locator(".top")).to_contain_text("Yours")
     assert opened <= 24
-    assert taken <= 12
+    assert taken <= 16  # past the menu, as long as it is for her role; the skip link is shorter
 
 
 async def _tab_to(page: Page, selector: str) -> int:
