@@ -21,7 +21,6 @@ _PLANS: frozenset[Route] = frozenset({"self_harm", "harm_others"})
 # Long ago is less urgent for these (C-SSRS); for rape, recruitment or a child it is not.
 _FADES: frozenset[Route] = frozenset({"self_harm", "harm_others", "threat"})
 _CALM = Assessment()
-# Two replies of three are a digit or a word that hundreds write alike: those are read once. Nobody is known by them.
 
 
 @dataclass(frozen=True, slots=True)

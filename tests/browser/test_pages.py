@@ -52,6 +52,7 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
             "/console/services",
             "/console/tasks",
             "/console/silence",
+            "/console/sample",
         ),
         "grace": (
             "/console/campaigns",
@@ -60,6 +61,7 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
             "/console/rota",
             "/console/handover",
             "/console/supervision",
+            "/console/accuracy",
             "/console/phones",
         ),
     }
@@ -154,7 +156,7 @@ async def test_the_keyboard_alone_reaches_the_first_alert_and_takes_it(world: Wo
     await page.keyboard.press("Enter")
     await expect(page.locator(".top")).to_contain_text("Yours")
     assert opened <= 24
-    assert taken <= 12
+    assert taken <= 16  # past the menu, as long as it is for her role; the skip link is shorter
 
 
 async def _tab_to(page: Page, selector: str) -> int:

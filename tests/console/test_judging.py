@@ -158,7 +158,7 @@ async def test_danger_in_the_sample_opens_an_alert_with_its_reason(
     assert "Un collègue a lu ce message" in page
     assert (alert.level, alert.machine_level) == (Level.HIGH, Level.NONE)
     again = await browser.post(f"/sample/{one.id}/back")
-    assert (again.status, "cannot be taken back" in await again.text()) == (409, True)
+    assert (again.status, "On ne peut plus le reprendre" in await again.text()) == (409, True)
 
 
 async def test_a_sample_of_another_site_does_not_exist(database: Database, log_in: Any) -> None:
