@@ -162,7 +162,7 @@ async def test_a_service_that_was_never_started_can_be_stopped(settings: Setting
     [
         ("web", []),
         ("worker", ["settle"]),
-        ("scheduler", ["drills", "ladder", "plan", "rota", "staff texts", "timers"]),
+        ("scheduler", ["casework", "drills", "ladder", "plan", "rota", "staff texts", "timers"]),
     ],
 )
 async def test_a_role_brings_its_own_steps_and_no_others(build: Build, role: str, steps: list[str]) -> None:
