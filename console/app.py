@@ -136,6 +136,7 @@ _ROUTES = (
     web.post("/people/{person}/referrals/{referral}", referrals.move),
     web.get("/people/{person}/facts", facts.facts_page),
     web.post("/people/{person}/facts", facts.change_facts),
+    web.post("/people/{person}/verified", facts.verify),
     web.post("/people/{person}/consent", facts.change_consent),
     web.get("/people/{person}/move", moving.move_page),
     web.post("/people/{person}/transfer", moving.transfer),

@@ -9,6 +9,8 @@ from aiohttp import web
 from cases import casework, consent
 from cases.casework import facts as known
 from cases.casework.frame import working_on
+from cases.numbers import verified_by_voice
+from cases.rules import AlertRuleError
 from console.casefile.frame import act, file_page, minute_of, person_or_404, whole
 from console.context import console_of, viewer_of
 from console.permissions import CARERS, allow
@@ -88,6 +90,20 @@ async def change_facts(request: web.Request) -> web.StreamResponse:
 
     async def do(person: Any, form: Mapping[str, str], now: datetime) -> None:
         await casework.change_facts(console.database, person.id, viewer.id, read_facts(form), now)
+
+    return await act(request, "facts", "saved", "/facts", _show, do)
+
+
+@allow(CARERS)
+async def verify(request: web.Request) -> web.StreamResponse:
+    """Somebody has spoken with the person on this number."""
+    console, viewer = console_of(request), viewer_of(request)
+
+    async def do(person: Any, _: Mapping[str, str], now: datetime) -> None:
+        try:
+            await verified_by_voice(console.database, person.id, viewer.id, now)
+        except AlertRuleError as refused:
+            raise casework.CaseError(*refused.args) from None
 
     return await act(request, "facts", "saved", "/facts", _show, do)
 

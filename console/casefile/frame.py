@@ -35,6 +35,7 @@ async def person_or_404(request: web.Request) -> Any:
             site.c.time_zone.label("zone"),
             c.c.opted_out_at,
             c.c.last_inbound_at,
+            c.c.unverified_since,
             staff.c.name.label("caseworker"),
         )
         .join(site, site.c.id == b.c.site_id)

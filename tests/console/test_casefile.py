@@ -313,3 +313,14 @@ async def test_tasks_are_listed_by_whose_they_are_and_given_on(file: File, log_i
     assert (await rows(db, tables.follow_up, tables.follow_up.c.id == task.id))[0].staff_id == colleague
     asha = await browser.text("/tasks?whose=overdue")
     assert "Asha" in asha
+
+
+async def test_a_number_is_verified_by_voice(database: Database, log_in: Any, clock: HandClock) -> None:
+    site, channel = await a_site(database), await a_channel(database)
+    contact = await a_contact(database, channel, unverified_since=clock())
+    person = await a_beneficiary(database, site, contact)
+    browser = await log_in(database, role="caseworker", site_ids=[site])
+    assert "Find out by voice" in await browser.text(f"/people/{person}/facts")
+    assert (await browser.post(f"/people/{person}/verified")).status == 303
+    assert "Find out by voice" not in await browser.text(f"/people/{person}/facts")
+    assert (await browser.post(f"/people/{person}/verified")).status in {409, 422}

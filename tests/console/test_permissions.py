@@ -85,6 +85,7 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("POST", "/people/{person}/referrals/{referral}"): CARERS,
     ("GET", "/people/{person}/facts"): CARERS,
     ("POST", "/people/{person}/facts"): CARERS,
+    ("POST", "/people/{person}/verified"): CARERS,
     ("POST", "/people/{person}/consent"): CARERS,
     ("GET", "/people/{person}/move"): MOVERS,
     ("POST", "/people/{person}/transfer"): MOVERS,
