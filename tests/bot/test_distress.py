@@ -296,3 +296,21 @@ def test_the_language_a_message_is_in_is_read_though_neither_the_person_nor_the_
 def test_what_the_message_is_taken_for_never_leaves_a_list_out() -> None:
     for wrong in (Identified(OTHER, 1.0, ("script",), is_clear=True), Identified("so", 1.0, ("words",), is_clear=True)):
         assert READER.assess("i want to die", "en", ("en",), spoken=wrong).level is Level.HIGH
+
+
+def test_reasons_stand_in_the_order_of_the_message() -> None:
+    first, second = "i am going to kill myself", "tell my children i love them"
+    said, other = (READER.assess(text, "en", ("en",)).reasons for text in (f"{first}. {second}", f"{second}. {first}"))
+    assert said[0].detail.partition(": ")[2] in first
+    assert other[0].detail.partition(": ")[2] in second
+
+
+def test_what_is_remembered_of_short_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.distress._MOST_READ", 10)
+    reader = Reader(load_pack())
+    for at in range(50):
+        assert reader.assess(f"kufa {at}", "sw", ALL) == reader.assess(f"kufa {at}", "sw", ALL)
+    assert len(reader._read) <= 10
+    kept = len(reader._read)
+    reader.assess("nilienda sokoni na watoto", "sw", ALL)
+    assert len(reader._read) == kept
