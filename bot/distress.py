@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 from bot.effects import Assessment, Opinion, Reason
@@ -21,6 +22,8 @@ _PLANS: frozenset[Route] = frozenset({"self_harm", "harm_others"})
 # Long ago is less urgent for these (C-SSRS); for rape, recruitment or a child it is not.
 _FADES: frozenset[Route] = frozenset({"self_harm", "harm_others", "threat"})
 _CALM = Assessment()
+SHORT = 12  # characters
+MOST_SHORT = 5_000  # texts remembered: strangers must not be able to fill our memory
 # Two replies of three are a digit or a word that hundreds write alike: those are read once. Nobody is known by them.
 
 
@@ -98,9 +101,16 @@ class Reader:
         self._identifier = identifier
         self._offered = pack.languages
         self._lists = _compiled(pack)
+        # Two replies of three are a digit or a word that hundreds write alike, and nobody is known by: read once.
+        self._identify_short = lru_cache(MOST_SHORT)(self._identify)
+        self._assess_short = lru_cache(MOST_SHORT)(self._assess)
 
     def identify(self, text: str, language: str, languages: Sequence[str]) -> Identified:
         """Which language of the pack the message is in; `language` is the writer's own, `languages` those around."""
+        identify = self._identify_short if len(text) <= SHORT else self._identify
+        return identify(text, language, tuple(languages))
+
+    def _identify(self, text: str, language: str, languages: tuple[str, ...]) -> Identified:
         if self._identifier is None:
             return Identified(language or None, 0.0, ("not judged",))
         return self._identifier.identify(text, language, self._offered, languages)
@@ -118,6 +128,17 @@ class Reader:
         `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here. `spoken`: the
         languages the message is in are read too, where they are none of `languages`; it never leaves one out.
         """
+        assess = self._assess_short if opinion is None and len(text) <= SHORT else self._assess
+        return assess(text, language, tuple(languages), opinion, spoken)
+
+    def _assess(
+        self,
+        text: str,
+        language: str,
+        languages: tuple[str, ...],
+        opinion: Opinion | None,
+        spoken: Identified | None,
+    ) -> Assessment:
         is_told = spoken is not None and (spoken.is_clear or bool(spoken.second))
         also = [code for code in (spoken.language, spoken.second) if code] if spoken and is_told else []
         if opinion is None and self._classifier is not None:

@@ -305,12 +305,19 @@ def test_reasons_stand_in_the_order_of_the_message() -> None:
     assert other[0].detail.partition(": ")[2] in second
 
 
-def test_what_is_remembered_of_short_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.distress._MOST_READ", 10)
+def test_short_texts_are_read_once_and_each_by_who_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.distress.MOST_SHORT", 10)
     reader = Reader(load_pack())
     for at in range(50):
-        assert reader.assess(f"kufa {at}", "sw", ALL) == reader.assess(f"kufa {at}", "sw", ALL)
-    assert len(reader._read) <= 10
-    kept = len(reader._read)
-    reader.assess("nilienda sokoni na watoto", "sw", ALL)
-    assert len(reader._read) == kept
+        assert reader.assess(f"kufa {at}", "sw", ALL) == READER.assess(f"kufa {at}", "sw", ALL)
+    assert reader._assess_short.cache_info().currsize == 10
+    before = reader._assess_short.cache_info()
+    reader.assess("nilienda sokoni na watoto", "sw", ALL)  # nobody else writes just that
+    assert reader._assess_short.cache_info() == before
+    ways = [("sw", ("sw",), None), ("en", ("en",), None), ("en", ("sw",), None)]
+    ways.append(("en", ("en",), Identified("sw", 1.0, ("words",), is_clear=True)))
+    levels = [
+        reader.assess("nataka kufa", language, languages, spoken=spoken).level
+        for language, languages, spoken in ways * 2
+    ]
+    assert levels == [Level.HIGH, Level.NONE, Level.HIGH, Level.HIGH] * 2
