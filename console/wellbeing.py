@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import quantiles
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.overtime import Usual, usual
 from console.language import _, language
 from console.pages import number
-from content.schema import Pack, QuestionText
+from content.schema import OverTime, Pack, QuestionText
 from store import tables
 
 WIDTH, HEIGHT, PAD = 560, 150, 26
 MOST_POINTS = 26
-LEAST_EARLIER = 3  # below, nobody can say what is usual for a person
+DEFAULT = OverTime()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,6 @@ class Point:
     y: float
     value: float
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Usual:
-    """A person's own usual: the median of their earlier answers, and between which values half of them lie."""
-
-    middle: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +70,7 @@ async def charts(connection: AsyncConnection, pack: Pack, person_id: int, alerts
         if value is not None:
             series.setdefault((row.checkin, row.question), []).append((row.answered_at, value))
     return [
-        draw(_title(pack, checkin, question), values, _range(pack, checkin, question, values), alerts)
+        draw(_title(pack, checkin, question), values, _range(pack, checkin, question, values), alerts, pack.over_time)
         for (checkin, question), values in series.items()
         if len(values) > 1
     ]
@@ -112,21 +103,16 @@ def _range(pack: Pack, checkin: str, question: str, values: Sequence[tuple[datet
     return min(found), max(found)
 
 
-def usual_of(values: Sequence[float]) -> Usual | None:
-    """What was usual before the last of these values; None when fewer than three came before it."""
-    earlier = values[:-1]
-    if len(earlier) < LEAST_EARLIER:
-        return None
-    low, middle, high = quantiles(earlier, n=4, method="inclusive")
-    return Usual(middle, low, high)
-
-
 def draw(
-    title: str, values: Sequence[tuple[datetime, float]], bounds: tuple[float, float], alerts: Sequence[Any] = ()
+    title: str,
+    values: Sequence[tuple[datetime, float]],
+    bounds: tuple[float, float],
+    alerts: Sequence[Any] = (),
+    settings: OverTime = DEFAULT,
 ) -> Chart:
-    """The newest `MOST_POINTS` answers; the person's usual is taken from all that are given."""
+    """The newest `MOST_POINTS` answers. What is usual was so before the last of all that are given."""
     low, high = bounds
-    usual = usual_of([value for _at, value in values])
+    own = usual([value for _at, value in values[:-1]], settings)
     shown = values[-MOST_POINTS:]
     first, last = shown[0][0], shown[-1][0]
     span = (last - first).total_seconds() or 1.0
@@ -144,29 +130,29 @@ def draw(
         for alert in alerts
         if first <= alert.opened_at <= last
     ]
-    top, bottom = (height(usual.high), height(usual.low)) if usual else (0.0, 0.0)
+    top, bottom = (height(own.high), height(own.low)) if own else (0.0, 0.0)
     return Chart(
         title=title,
         points=points,
-        usual=usual,
-        baseline=height(usual.middle) if usual else 0.0,
-        band=(top, max(bottom - top, 1.0)) if usual else (0.0, 0.0),
+        usual=own,
+        baseline=height(own.middle) if own else 0.0,
+        band=(top, max(bottom - top, 1.0)) if own else (0.0, 0.0),
         marks=marks,
         low=low,
         high=high,
-        says=_says(len(values), usual, shown[-1][1]),
+        says=_says(len(values), own, shown[-1][1]),
     )
 
 
-def _says(count: int, usual: Usual | None, last: float) -> str:
-    if usual is None:
+def _says(count: int, own: Usual | None, last: float) -> str:
+    if own is None:
         return _("%(count)s answers, last %(last)s; too few to know what is usual", count=count, last=number(last))
     return _(
         "%(count)s answers, usually %(usual)s (half of them %(low)s to %(high)s), last %(last)s",
         count=number(count),
-        usual=number(usual.middle),
-        low=number(usual.low),
-        high=number(usual.high),
+        usual=number(own.middle),
+        low=number(own.low),
+        high=number(own.high),
         last=number(last),
     )
 

@@ -55,7 +55,7 @@ async def leave(
                 database, case.id, "after_exit", version, case.person["language"], source, staff_id, now,
                 within=case.connection,
             )  # fmt: skip
-        await case.change(state="exited")
+        await case.change(state="exited", exited_on=on)  # from here contacts after it are counted
         await stop_sending(case.connection, case.person["contact_id"], now, "the person has left", only_unasked=True)
         await end_tasks(case.connection, case.id, now, "EXITED", kinds=_ENDS_WITH_EXIT)
         await _tasks_after(case, on, after_exit)

@@ -3,9 +3,11 @@
 import csv
 import time
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
+import sqlalchemy as sa
 
 from cases import people
 from cases.enrol import Fault
@@ -60,6 +62,26 @@ async def test_the_same_file_twice_changes_nothing_and_a_changed_cell_only_itsel
     (after,) = await rows(database, tables.beneficiary)
     assert after._asdict() == before[0]._asdict() | {"language": "fr"}
     assert len(await rows(database, tables.consent)) == 1
+
+
+async def test_an_import_puts_back_nothing_that_the_persons_own_messages_wrote(
+    database: Database, place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the import's look and its writing the person may be heard, or be silent."""
+    b = tables.beneficiary
+    await import_people(database, sheet(tmp_path, HEADER, GOOD), NOW)
+    look = people._load_known
+
+    async def heard_meanwhile(*given: Any) -> Any:
+        known = await look(*given)
+        async with database.write() as connection:
+            await connection.execute(sa.update(b).values(missed=3, history={"signals": []}))
+        return known
+
+    monkeypatch.setattr(people, "_load_known", heard_meanwhile)
+    await import_people(database, sheet(tmp_path, "Code;Langue;Site", "b1;français;kisima"), NOW)
+    (row,) = await rows(database, b)
+    assert (row.language, row.missed, row.history) == ("fr", 3, {"signals": []})
 
 
 async def test_every_bad_cell_is_named_and_nothing_is_imported(database: Database, place: int, tmp_path: Path) -> None:

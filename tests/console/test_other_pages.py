@@ -86,6 +86,21 @@ async def test_a_campaign_is_made_looked_at_started_paused_and_resumed(database:
     assert (again.status, "only a draft can be started" in await again.text()) == (409, True)
 
 
+async def test_a_campaign_for_those_who_left_is_made_in_the_form(database: Database, log_in: Any) -> None:
+    await a_site(database, code="KIS")
+    browser = await log_in(database, role="coordinator")
+    form = {"name": "After", "checkin": "exit_6_months", "kind": "after_exit", "days_left": "182, 365", "sites": "KIS"}
+    made = await browser.post("/campaigns", **form)
+    assert made.status == 303
+    page = visible(await browser.text(made.headers["Location"].removeprefix("/console").split("?")[0]))
+    assert "182, 365 days after leaving" in page
+    assert (await browser.post("/campaigns", name="B", checkin="weekly", kind="weekly", states="exited")).status == 303
+    found = await rows(database, tables.campaign)
+    assert [(row.kind, row.audience["states"]) for row in found] == [("after_exit", ["exited"]), ("weekly", ["exited"])]
+    refused = await browser.post("/campaigns", **form | {"days_left": "half a year"})
+    assert (refused.status, "Write the days after leaving as numbers" in await refused.text()) == (422, True)
+
+
 async def test_a_campaign_that_cannot_be_is_refused_in_words(database: Database, log_in: Any) -> None:
     browser = await log_in(database, role="coordinator")
     forms = {

@@ -1,6 +1,7 @@
 """Checking packs: the built-in one has no fault, and every kind of fault is found where it stands."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 
@@ -9,7 +10,7 @@ import pytest
 from channels.segments import count
 from content.check import check_pack, find_forbidden
 from content.pack import load_pack
-from content.schema import ROUTES, Pack
+from content.schema import ROUTES, OverTime, Pack
 from content.training import TrainingError, load_foreign
 
 FILLED = "characters with its placeholders filled in); one is allowed"
@@ -90,6 +91,97 @@ def test_texts_are_compared_with_the_structure(tmp_path: Path) -> None:
         "en/checkins.yaml:3: check-in 'm' has no question 'b'",
         "en/checkins.yaml:5: there is no check-in 'n'",
     ]
+
+
+SCALE = "id: a, kind: scale, minimum: 0, maximum: 10"
+CHOICE = "id: a, kind: choice, options: [{value: x, score: 1}, {value: y, score: 2}]"
+
+
+@pytest.mark.parametrize(
+    ("questions", "fault"),
+    [
+        (f"{SCALE}, worse: {{level: elevated}}", "worse needs either 'up' or 'down', and how far"),
+        (f"{SCALE}, worse: {{up: 2, down: 1, level: elevated}}", "worse needs either 'up' or 'down', and how far"),
+        (f"{SCALE}, worse: {{up: 0, level: elevated}}", "worse by nothing is no change: a number above 0 is needed"),
+        (
+            f"{CHOICE}, worse: {{up: 1, level: elevated, countries: {{MZ: -1}}}}",
+            "worse by nothing is no change: a number above 0 is needed",
+        ),
+        (f"{SCALE}, worse: {{up: 2}}", "'level' is missing"),
+        (f"{SCALE}, worse: {{up: 2, level: none}}", "worse without a level means nothing"),
+        (
+            "id: a, kind: choice, options: [x, y], worse: {up: 1, level: elevated}",
+            "question 'a': without numbers or scores nothing can become worse",
+        ),
+        (
+            "id: a, kind: choice, options: [x, {value: y, level: high, route: threat, twice: elevated}]",
+            "option 'y': twice in a row must be graver than once",
+        ),
+        (
+            "id: a, kind: choice, options: [x, {value: y, twice: elevated}]",
+            "option 'y': a level and a route go together",
+        ),
+        (
+            "id: a, kind: choice, options: [x, y], consent: after_exit",
+            "question 'a': consent is a 'yes' or a 'no', and nothing else",
+        ),
+        (
+            "id: a, kind: yesno, consent: research",
+            "'research' is not known here; choose one of: after_exit",
+        ),
+    ],
+)
+def test_a_rule_over_time_that_means_nothing_is_reported(tmp_path: Path, questions: str, fault: str) -> None:
+    structure = f"version: '1'\nlanguages: [en]\nquestions: [{{{questions}}}]\n"
+    labels = "options: {x: [one], y: [two]}" if "choice" in questions else ""
+    texts = f"m:\n  a: {{text: A?, help: A, {labels}}}\n"
+    found = faults(tmp_path, {"checkins/m.yaml": structure, "en/checkins.yaml": texts})
+    assert fault in [one.split(": ", 1)[1] for one in found]
+    assert {one.split(":")[0] for one in found} == {"checkins/m.yaml"}
+
+
+def test_a_sum_is_not_called_like_a_question(tmp_path: Path) -> None:
+    structure = (
+        "version: '1'\nlanguages: [en]\n"
+        f"questions: [{{{SCALE}}}]\n"
+        "sums: [{id: a, questions: [a], threshold: 5, level: elevated, worse: {up: 2, level: elevated}}]\n"
+    )
+    found = faults(tmp_path, {"checkins/m.yaml": structure, "en/checkins.yaml": "m:\n  a: {text: A?, help: A}\n"})
+    assert found == ["checkins/m.yaml:4: sum 'a' is called like a question: their histories would mix"]
+
+
+def test_numbers_over_time_that_cannot_be_are_reported(tmp_path: Path) -> None:
+    text = (
+        "repeat_times: 1\n"
+        "repeat_days: many\n"
+        "usual_from: 9\n"
+        "often: 3\n"
+        "countries:\n"
+        "  mz: {danger_days: 60}\n"
+        "  KE: {steady_from: 9, habit_of: 4.5}\n"
+    )
+    assert faults(tmp_path, {"overtime.yaml": text}) == [
+        "overtime.yaml:1: repeat_times must be a whole number from 2 to 366",
+        "overtime.yaml:1: usual_from cannot be more than usual_of",
+        "overtime.yaml:2: 'many' is not a number",
+        (
+            "overtime.yaml:4: unknown name 'often'; known here: countries, danger_days, habit_of, missed_rounds, "
+            "repeat_days, repeat_times, steady_from, steady_hours, usual_from, usual_of"
+        ),
+        "overtime.yaml:6: 'mz' is no country: two capital letters, as in MZ",
+        "overtime.yaml:6: usual_from cannot be more than usual_of",
+        "overtime.yaml:7: habit_of must be a whole number from 2 to 366",
+        "overtime.yaml:7: steady_from cannot be more than habit_of",
+        "overtime.yaml:7: usual_from cannot be more than usual_of",
+    ]
+
+
+def test_a_country_starts_from_the_programmes_own_numbers(tmp_path: Path) -> None:
+    text = "repeat_times: 4\ncountries: {MZ: {danger_days: 60}}\n"
+    assert faults(tmp_path, {"overtime.yaml": text}) == []
+    pack = load_pack(tmp_path)
+    own = replace(OverTime(), repeat_times=4)
+    assert (pack.over_time_in("KE"), pack.over_time_in("MZ")) == (own, replace(own, danger_days=60))
 
 
 @pytest.mark.parametrize(

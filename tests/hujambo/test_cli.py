@@ -168,6 +168,7 @@ def test_a_site_without_anybody_on_call_stands_in_the_list(run: Run) -> None:
         (["campaign", "start", "none"], "there is no campaign 'none'"),
         (["campaign", "create", "c", "--name", "C", "--checkin", "none"], "there is no check-in 'none'"),
         (["campaign", "create", "c", "--name", "C", "--kind", "after_anchor", "--days", "x"], "--days"),
+        (["campaign", "create", "c", "--name", "C", "--states", "paused"], "nobody who is 'paused' is written to"),
         (["export", "alerts", "--format", "fhir", "--out", "x.json"], "not available yet"),
         (["people", "import", "nowhere.csv"], "nowhere.csv"),
         (["read-answer", "--type", "choice"], "--options"),

@@ -105,6 +105,68 @@ async def test_the_audience_is_sites_languages_and_roles(database: Database, clo
     assert [row.key for row in await rows(database, t.outbox)] == [f"c/{campaign_id}/{wanted}/2026-03-03"]
 
 
+async def consents(database: Database, purpose: str, *given: tuple[int, datetime | None]) -> None:
+    row = {"purpose": purpose, "version": "1", "language": "en", "source": "paper", "given_at": BEFORE}
+    async with database.write() as connection:
+        for person, withdrawn_at in given:
+            added = row | {"id": database.new_id(), "beneficiary_id": person, "withdrawn_at": withdrawn_at}
+            await connection.execute(sa.insert(t.consent), [added])
+
+
+async def test_days_after_exit_reach_those_who_left_and_still_agree_to_it(database: Database, clock: HandClock) -> None:
+    site, channel = await a_site(database), await a_channel(database)
+    left = {"state": "exited", "exited_on": date(2025, 9, 2), "anchor_date": date(2026, 2, 1)}  # 182 days ago
+    wanted = [await a_person(database, site, channel, **left) for _ in range(2)]
+    took_back, never_asked = [await a_person(database, site, channel, **left) for _ in range(2)]
+    stopped = await a_person(database, site, channel, **left, contact={"opted_out_at": BEFORE})
+    later = await a_person(database, site, channel, **left | {"exited_on": date(2025, 9, 9)})
+    undated = await a_person(database, site, channel, **left | {"exited_on": None})
+    came_back = await a_person(database, site, channel, **left | {"state": "active"})
+    for person in (*wanted, stopped, later, undated, came_back):
+        await consents(database, "after_exit", (person, None))
+    await consents(database, "after_exit", (took_back, BEFORE), (wanted[1], BEFORE))
+    # What was asked of them in the programme is over: it says nothing of the time after.
+    await consents(database, "checkins", (wanted[0], BEFORE), (never_asked, None))
+    campaign_id = await a_campaign(database, plan=Plan("after_exit", days=(182, 365)))
+    assert (await c.list_campaigns(database))[0].audience.states == ("exited",)
+    assert await c.plan_due(database, clock) == 2
+    assert sorted(row.key for row in await rows(database, t.outbox)) == sorted(
+        f"c/{campaign_id}/{person}/2026-03-03" for person in wanted
+    )
+    found = await c.preview(database, PACK, "weekly", BEFORE, days=2)
+    assert (found.people, found.left_out) == (2, {"opted_out": 1, "no_consent_after_exit": 2})
+
+
+async def test_a_campaign_may_be_for_both_and_is_for_those_in_the_programme_unless_it_says_so(
+    database: Database, clock: HandClock
+) -> None:
+    site, channel = await a_site(database), await a_channel(database)
+    inside, outside = await a_person(database, site, channel), await a_person(database, site, channel, state="exited")
+    await consents(database, "after_exit", (outside, None))
+    usual = await a_campaign(database, code="usual")
+    both = await a_campaign(database, code="both", audience={"states": ["active", "exited"]})
+    await c.plan_due(database, clock)
+    assert sorted(row.key for row in await rows(database, t.outbox)) == sorted(
+        f"c/{campaign}/{person}/2026-03-03" for campaign, person in ((usual, inside), (both, inside), (both, outside))
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"audience": {"states": ["paused"]}}, "nobody who is 'paused' is written to"),
+        ({"audience": {"states": ["died"]}}, "nobody who is 'died' is written to"),
+        (
+            {"plan": Plan("after_exit", days=(182,)), "audience": {"states": ["active"]}},
+            "days after exit reach only people who have left",
+        ),
+    ],
+)
+async def test_an_audience_that_cannot_be_is_refused(database: Database, values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(c.CampaignError, match=sentence):
+        await a_campaign(database, **values)
+
+
 async def test_planning_in_small_chunks_and_again_plans_everybody_once(database: Database, clock: HandClock) -> None:
     site, channel = await a_site(database), await a_channel(database)
     for k in range(7):

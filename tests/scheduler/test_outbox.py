@@ -86,6 +86,11 @@ class World:
             await connection.execute(sa.insert(t.campaign), [row])
         return row["id"]
 
+    async def add(self, table: sa.Table, *added: dict[str, Any]) -> None:
+        async with self.database.write() as connection:
+            for row in added:
+                await connection.execute(sa.insert(table), [{"id": self.database.new_id()} | row])
+
     async def row(self, number: int) -> Any:
         (found,) = await rows(self.database, t.outbox, t.outbox.c.id == number)
         return found
@@ -300,6 +305,40 @@ async def test_check_ins_are_withheld_from_whom_they_are_not_for(
     number = await world.queue("checkin", None, campaign_id=await world.campaign())
     await world.outbox.step()
     assert (await world.state(number), world.gateway.sent) == (("withheld", reason), [])
+
+
+@pytest.mark.parametrize(
+    ("audience", "consents", "outcome"),
+    [
+        ({"states": ["exited"]}, [None], None),
+        ({"states": ["active", "exited"]}, [NOW, None], None),
+        ({"states": ["exited"]}, [], "not_active"),
+        ({"states": ["exited"]}, [NOW], "not_active"),  # agreed when it was planned, and took it back since
+        ({}, [None], "not_active"),  # planned while they were in the programme
+    ],
+)
+async def test_who_left_gets_what_they_agreed_to_and_nothing_planned_before(
+    world: World, audience: dict[str, Any], consents: list[datetime | None], outcome: str | None
+) -> None:
+    await world.change(t.beneficiary, world.beneficiary, state="exited")
+    consent = {"purpose": "after_exit", "version": "1", "language": "en", "source": "paper", "given_at": NOW}
+    await world.add(
+        t.consent,
+        *(consent | {"beneficiary_id": world.beneficiary, "withdrawn_at": withdrawn_at} for withdrawn_at in consents),
+    )
+    campaign = await world.campaign()
+    await world.change(t.campaign, campaign, audience=audience)
+    number = await world.queue("checkin", None, campaign_id=campaign)
+    await world.outbox.step()
+    if outcome is None:
+        assert [message.message_id for message in world.gateway.sent] == [number]
+        (session,) = await rows(world.database, t.session)
+        reminder = await world.queue("reminder", "Still there?", session_id=session.id)
+        await world.change(t.consent, (await rows(world.database, t.consent))[-1].id, withdrawn_at=NOW)
+        await world.outbox.step()
+        assert await world.state(reminder) == ("withheld", "not_active")
+    else:
+        assert (await world.state(number), world.gateway.sent) == (("withheld", outcome), [])
 
 
 async def test_while_a_human_talks_the_bot_waits(world: World) -> None:

@@ -473,7 +473,7 @@ async def test_leaving_ends_check_ins_and_leaves_what_was_agreed_for_afterwards(
     await closed_alert(world)
     on = date(2026, 3, 1)
     await casework.leave(db, world.person, world.first, "completed", on, "yes", "well done", NOW, version="ae-1")
-    assert (await person(world)).state == "exited"
+    assert ((await person(world)).state, (await person(world)).exited_on) == ("exited", on)
     found = {(t.kind, t.state, t.result, t.due_at.date()) for t in await tasks(db)}
     assert found == {
         ("weekly_contact", "done", "EXITED", date(2026, 3, 10)),
