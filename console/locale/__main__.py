@@ -35,7 +35,10 @@ def read(path: Path, code: str) -> Catalog:
 def written(catalog: Catalog) -> bytes:
     """The file. Dates, addresses and the tool's version are left out: they would differ without a word differing."""
     out = BytesIO()
-    write_po(out, catalog, width=_WIDTH, ignore_obsolete=True, include_previous=True, include_lineno=False)
+    # In the order of the sentences: what two people add falls in different places.
+    write_po(
+        out, catalog, sort_output=True, width=_WIDTH, ignore_obsolete=True, include_previous=True, include_lineno=False
+    )
     lines = out.getvalue().splitlines(keepends=True)
     return b"".join(line for line in lines if not line.startswith(_UNSTEADY))
 

@@ -58,9 +58,8 @@ def test_a_catalogue_says_every_sentence_and_no_other(code: str, wanted: Catalog
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_catalogue_is_written_as_make_words_writes_it(code: str, wanted: Catalog) -> None:
+def test_a_catalogue_is_written_as_make_words_writes_it(code: str) -> None:
     catalog = read(FOLDER / f"{code}.po", code)
-    catalog.update(wanted, no_fuzzy_matching=True, update_header_comment=False)
     assert (FOLDER / f"{code}.po").read_bytes() == written(catalog)
     assert "alert =" in catalog.header_comment  # the glossary that keeps the words one per thing
 
