@@ -42,6 +42,8 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
     persons = [f"/console/people/{person.id}" for person in people]
     parts = ("timeline", "plan", "referrals", "facts", "move", "messages")
     files = [f"/console/people/{people[0].id}/{part}" for part in parts]
+    open_tasks = await rows(world.database, t.follow_up, t.follow_up.c.state == "open")
+    tasks = [f"/console/tasks/{row.id}" for row in open_tasks[:1]]
     return {
         "amina": (
             "/console/alerts",
@@ -49,6 +51,7 @@ async def _paths(world: World, people: Sequence[Person]) -> dict[str, tuple[str,
             "/console/people",
             *persons,
             *files,
+            *tasks,
             "/console/services",
             "/console/tasks",
             "/console/silence",
