@@ -183,7 +183,7 @@ async def test_wellbeing_is_a_picture_with_a_band_marks_and_the_same_as_a_table(
     assert [picture[0].count(part) for part in ("<title", "<desc", 'class="band"', 'class="mark"', "<circle")] == [
         1, 1, 1, 1, 5,
     ]  # fmt: skip
-    assert "5 answers, usually 3 (half of them 2.75 to 3.25), last 8" in visible(page)
+    assert "5 answers, usually 3 (half of them 2 to 4), last 8" in visible(page)
     assert "The same as a table" in page
 
 

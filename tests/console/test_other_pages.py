@@ -144,8 +144,8 @@ def test_a_persons_usual_is_taken_from_what_came_before_the_last_answer() -> Non
     answers = [(NOW.replace(hour=hour), value) for hour, value in ((8, 3.0), (9, 2.0), (10, 4.0), (11, 9.0))]
     alerts = [SimpleNamespace(code="K7QF", level=3, opened_at=NOW.replace(hour=hour)) for hour in (7, 11)]
     chart = wellbeing.draw("How are you?", answers, (0, 10), alerts)
-    assert chart.usual == wellbeing.Usual(3, 2.5, 3.5)
-    assert chart.says == "4 answers, usually 3 (half of them 2.5 to 3.5), last 9"
+    assert chart.usual == wellbeing.Usual(3, 2, 4, 3)
+    assert chart.says == "4 answers, usually 3 (half of them 2 to 4), last 9"
     assert [(mark.code, round(mark.x)) for mark in chart.marks] == [("K7QF", 534)]  # the other lies before the picture
 
 

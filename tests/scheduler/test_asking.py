@@ -60,7 +60,8 @@ async def test_what_is_heard_outside_becomes_an_alert_judged_in_the_writers_lang
     (alert,) = await rows(database, t.alert)
     (assessment,) = await rows(database, t.assessment)
     assert (alert.route, assessment.level) == ("gbv", Level.HIGH)
-    assert assessment.reasons == [{"code": "classifier", "detail": "rasa: gbv 90%"}]
+    (reason,) = assessment.reasons
+    assert (reason["code"], reason["detail"]) == ("classifier", "rasa: gbv 90%")
     assert outside.judged == [("blue stones on the road", "sw")]
 
 
