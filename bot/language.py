@@ -147,7 +147,7 @@ class Identifier:
         if sure < 0.5:
             return Identified(None, chances[best], ("no clear margin",), second)
         # Whoever writes partly in their own language reads it: that is no reason to answer in another.
-        is_clear = size >= ENOUGH and sure >= CLEAR and (best == prior or second != prior)
+        is_clear = size >= ENOUGH and sure >= CLEAR and (best in (prior, OTHER) or second != prior)
         return Identified(best, chances[best], ("words",), second, is_clear=is_clear)
 
     def _is_ours(self, said: _Said, best: str, second: str, prior: str) -> bool:
