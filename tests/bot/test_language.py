@@ -123,7 +123,7 @@ def test_what_is_judged_with_was_not_learned_from() -> None:
         ("zxqv brrt kwlpf ghnn", "en", OTHER, True),
         ("ዛሬ በመንደራችን", "en", OTHER, True),
         ("Сегодня дождь", "ar", OTHER, True),
-        ("سلام حال شما چطور است", "ar", OTHER, True),  # Persian has Arabic letters
+        ("سلام حال شما چطور است امروز چه کار می کنید", "ar", OTHER, True),  # Persian has Arabic letters
         ("𝐢 𝐰𝐚𝐧𝐭 𝐭𝐨 𝐝𝐢𝐞 𝐧𝐨𝐰", "fr", "en", True),
     ],
 )
