@@ -149,11 +149,10 @@ async def test_lateness_is_measured_by_the_services_own_clock(idle: Service, vis
     assert (before[0], after[0], after[1]["faults"]) == (200, 503, ["oldest_urgent_message"])
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # a file does not go away
 async def test_a_database_that_is_away_makes_it_unready_and_not_dead(
     idle: Service, visit: Visit, postgres_server: str
 ) -> None:
-    if idle.database.kind == "sqlite":
-        pytest.skip("a file does not go away")
     name = idle.database.engine.url.database or ""
     _postgres(postgres_server, f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
     everyone = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608  our own
