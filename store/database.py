@@ -8,7 +8,6 @@ process is woken after the commit, so that nothing waits for a poll.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from store import arrays, choice, sqlite, tables
+from store.ids import Ids
 from store.secrets import KEYS_ATTRIBUTE, KeyRing
+from store.signals import Signals
 
 Clock = Callable[[], datetime]
 
@@ -45,57 +46,6 @@ _LET_GO = "-c idle_in_transaction_session_timeout=10s"
 
 class DatabaseSettingError(ValueError):
     """The database address cannot be used."""
-
-
-class Ids:
-    """63-bit ids, ordered by time, unique over all processes that drew different worker numbers.
-
-    (milliseconds since 2024 × 1024 + sequence) × 4096 + worker. Ticks may run ahead of the clock under load.
-    """
-
-    WORKERS = 4096
-    _ORIGIN_MS = 1_704_067_200_000
-
-    def __init__(self, worker: int) -> None:
-        self.worker = worker % self.WORKERS
-        self._next = 0
-
-    def new(self) -> int:
-        return self.reserve(1) * self.WORKERS + self.worker
-
-    def reserve(self, count: int) -> int:
-        """The first of `count` ticks; id k is `(tick + k) * WORKERS + worker`. For INSERT … SELECT."""
-        now = (time.time_ns() // 1_000_000 - self._ORIGIN_MS) * 1024
-        tick = max(self._next, now)
-        self._next = tick + count
-        return tick
-
-
-class Signals:
-    """Named wake-ups inside one process: `wait` returns when the topic was sent since the last `wait`, or in time.
-
-    Each waiter has an event of its own: several may listen for one topic.
-    """
-
-    def __init__(self) -> None:
-        self._waiters: dict[str, set[asyncio.Event]] = {}
-
-    @contextlib.contextmanager
-    def listen(self, *topics: str) -> Any:
-        """An `asyncio.Event` that is set whenever one of the topics is sent."""
-        event = asyncio.Event()
-        for topic in topics:
-            self._waiters.setdefault(topic, set()).add(event)
-        try:
-            yield event
-        finally:
-            for topic in topics:
-                self._waiters[topic].discard(event)
-
-    def send(self, topics: Iterable[str]) -> None:
-        for topic in topics:
-            for event in self._waiters.get(topic, ()):
-                event.set()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from store import tables
-from store.database import Database, Ids, open_database, signal
+from store.database import Database, open_database, signal
+from store.ids import Ids
 from store.secrets import KeyRing, KeyRingError
 from tests.builders import a_channel, a_contact, rows
 
