@@ -84,6 +84,12 @@ _NEEDS = (
 )
 
 
+def site_of(row: Any) -> Site:
+    """A row of `site`, with all its columns that the rules of alerts go by."""
+    hours = Hours(row.staffed, row.time_zone, frozenset(row.holidays))
+    return Site(row.id, row.code, hours, paces_or_usual(row.id, row.paces), row.fallback_id)
+
+
 async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) -> Duty:
     chosen = {"chosen": list(site_ids)}
     sites = (await connection.execute(_SITES, chosen)).all()
@@ -91,16 +97,7 @@ async def gather_duty(connection: AsyncConnection, site_ids: Collection[int]) ->
     entries = await connection.execute(_ENTRIES, chosen)
     members, email_id = await _gather_members(connection)
     return Duty(
-        sites={
-            row.id: Site(
-                row.id,
-                row.code,
-                Hours(row.staffed, row.time_zone, frozenset(row.holidays)),
-                paces_or_usual(row.id, row.paces),
-                row.fallback_id,
-            )
-            for row in sites
-        },
+        sites={row.id: site_of(row) for row in sites},
         entries=[entry_of(row, zones[row.site_id]) for row in entries],
         members=members,
         email_id=email_id,

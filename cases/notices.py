@@ -4,13 +4,19 @@ Never the text of a message, a name or a number (DOMAIN §3.2 rule d, §5.3). Ke
 in Arabic script.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from content.schema import Level
 
 Words = Mapping[str, str]
 
 LANGUAGES = ("en", "fr", "es", "pt", "ar", "sw", "ha", "so")
+
+
+def language_of(languages: Iterable[str]) -> str:
+    """In which language somebody who speaks these is written to: their first that there are words in."""
+    return next((language for language in languages if language in LANGUAGES), "en")
+
 
 ALERT: Words = {
     "en": "Hujambo: alert {code} {level} at {site}. Please take it by {by}: reply {code}. {link}",

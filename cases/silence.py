@@ -4,7 +4,7 @@ Silence, not distress, is the workload (DOMAIN §4: 160 silences a week among a 
 step. Nobody whose last danger is recent is given up without a supervisor.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import audit
 from cases.closing import CONTACT_RESULTS, LADDER_ATTEMPTS, is_supervising
-from cases.duty import Site, paces_or_usual
+from cases.duty import Site, site_of
 from cases.hours import Hours
 from cases.numbers import unverify
 from cases.rules import AlertRuleError
@@ -99,6 +99,7 @@ class Silent:
     code: str
     site: str
     zone: str
+    country: str
     language: str
     phone_kind: str
     safe: tuple[int, int] | None
@@ -141,6 +142,7 @@ def _silences(sites: sa.ColumnElement[bool], now: datetime) -> sa.Select[Any]:
             b.c.code,
             s.c.name.label("site"),
             s.c.time_zone,
+            s.c.country,
             b.c.language,
             b.c.phone_kind,
             b.c.safe_from,
@@ -179,6 +181,7 @@ def _silent(row: Any) -> Silent:
         row.code,
         row.site,
         row.time_zone,
+        row.country,
         row.language,
         row.phone_kind,
         safe,
@@ -295,21 +298,4 @@ async def _mine(
         raise AlertRuleError("Somebody has settled this already.")
     of_person = sa.select(b.c.site_id).where(b.c.id == row.beneficiary_id).scalar_subquery()
     site = (await connection.execute(sa.select(s).where(s.c.id == of_person))).one()
-    place = Site(
-        site.id,
-        site.code,
-        Hours(site.staffed, site.time_zone, frozenset(site.holidays)),
-        paces_or_usual(site.id, site.paces),
-        site.fallback_id,
-    )
-    return _silent(row), place, str(actor.role)
-
-
-def habit(sessions: Sequence[Mapping[str, Any]]) -> tuple[int, int, timedelta | None]:
-    """Of the last check-ins (state, opened_at, answered_at): how many were answered, of how many, usually how soon."""
-    delays = sorted(
-        one["answered_at"] - one["opened_at"]
-        for one in sessions
-        if one["answered_at"] is not None and one["opened_at"] is not None
-    )
-    return len(delays), len(sessions), delays[len(delays) // 2] if delays else None
+    return _silent(row), site_of(site), str(actor.role)

@@ -85,7 +85,7 @@ async def tell(
     }
     addresses = await _addresses(connection, {staff_id for ids in told.values() for staff_id in ids})
     email = duty.email_id
-    languages = {m.id: next((x for x in m.languages if x in notices.LANGUAGES), "en") for m in duty.members}
+    languages = {m.id: notices.language_of(m.languages) for m in duty.members}
     outgoing, events, unheard = [], [], []
     for notice in due:
         sent: list[int] = []
@@ -142,7 +142,7 @@ async def send_to_staff(
     for staff_id, languages, has_phone, has_email in await connection.execute(
         sa.select(*columns).where(s.c.id.in_(staff_ids))
     ):
-        language = next((x for x in languages if x in notices.LANGUAGES), "en")
+        language = notices.language_of(languages)
         text = words[language].format(**values).strip()
         through = [one for one, has in ((channel_id, has_phone), (email_id, has_email)) if has and one is not None]
         told += bool(through)

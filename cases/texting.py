@@ -42,7 +42,7 @@ class _Text:
 
     @property
     def language(self) -> str:
-        return next((x for x in self.staff.languages if x in notices.LANGUAGES), "en")
+        return notices.language_of(self.staff.languages)
 
     def say(self, key: str, **values: str) -> str:
         return notices.WORDS[key][self.language].format(**values).strip()

@@ -16,6 +16,7 @@ from cases.rules import AlertRuleError
 from channels.segments import count
 from console import case, queue, words
 from console.context import BASE, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import _, say
 from console.live import fingerprint
 from console.pages import done, page
@@ -195,7 +196,7 @@ async def pass_on(request: web.Request) -> web.StreamResponse:
         "pass",
         "passed",
         lambda alert, form, now: cases_alerts.pass_on(
-            console.database, alert.id, viewer.id, _whole(form.get("to", "")), now, base_url=console.base_url
+            console.database, alert.id, viewer.id, whole(form.get("to", "")), now, base_url=console.base_url
         ),
     )
 
@@ -205,7 +206,7 @@ async def level(request: web.Request) -> web.StreamResponse:
     console, viewer = console_of(request), viewer_of(request)
 
     async def judge(alert: Any, form: Mapping[str, str], now: datetime) -> None:
-        wanted = _whole(form.get("level", ""))
+        wanted = whole(form.get("level", ""), -1)
         if wanted not in {int(one) for one in Level}:
             raise AlertRuleError("Choose a level.")
         await cases_alerts.set_level(console.database, alert.id, viewer.id, Level(wanted), form.get("reason", ""), now)
@@ -245,10 +246,6 @@ def next_contact(text: str, zone: str, now: datetime) -> datetime | None:
     if chosen.date() < now.astimezone(ZoneInfo(zone)).date():
         raise AlertRuleError("The next contact cannot lie in the past.")
     return chosen.astimezone(UTC)
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
 
 
 @allow(READERS)

@@ -13,6 +13,7 @@ from channels.segments import count
 from console import guide, language
 from console.alerts import act, alert_or_404, show
 from console.context import BASE, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import say
 from console.pages import done
 from console.permissions import READERS, ROLES, allow
@@ -43,7 +44,7 @@ async def reply(request: web.Request) -> web.StreamResponse:
             typed["text"],
             now,
             assent=assent,
-            seen=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else None,
+            seen=whole(seen, None),
             count_segments=lambda text: count(text).segments,
         )
     except ReplyRefusedError as refused:

@@ -12,6 +12,7 @@ from cases.proposals import propose as keep_proposal
 from cases.rules import AlertRuleError
 from console.alerts import act
 from console.context import console_of, viewer_of
+from console.forms import whole
 from console.permissions import CARERS, READERS, allow, sees_message
 from console.sample import level_and_route
 from store import tables
@@ -23,8 +24,7 @@ async def judge(request: web.Request) -> web.StreamResponse:
 
     async def keep(alert: Any, form: Mapping[str, str], now: datetime) -> None:
         level, route = level_and_route(form.get("level", ""), form.get("route", ""))
-        written = form.get("message", "")
-        message = int(written) if written.isascii() and written.isdigit() and len(written) < 20 else 0
+        message = whole(form.get("message", ""))
         async with console.database.read() as connection:
             m = tables.inbox
             seen = sa.select(m.c.id).where(m.c.id == message, sees_message(viewer, m.c.id))

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from console import auth, queue, words
 from console.context import CONSOLE, Console, Viewer, console_of, viewer_of
+from console.forms import whole
 from console.language import _
 from console.pages import render
 from console.permissions import ROLES, allow, sees_alert, sees_answer, sees_message
@@ -106,7 +107,7 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 def _since(request: web.Request) -> int | None:
     text = request.headers.get("Last-Event-ID") or request.query.get("since", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return whole(text, None)
 
 
 @dataclass(frozen=True, slots=True)

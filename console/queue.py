@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from console.context import Viewer
+from console.forms import whole
 from console.language import _
 from console.permissions import sees_alert
 from content.schema import Level
@@ -31,8 +32,8 @@ class Filters:
         state = query.get("state", "")
         return cls(
             state=state if state in {"open", "mine", "asked", "closed"} else "",
-            level=_number(query.get("level", "")),
-            site_id=_number(query.get("site", "")),
+            level=whole(query.get("level", "")),
+            site_id=whole(query.get("site", "")),
         )
 
     def where(self, viewer: Viewer) -> list[sa.ColumnElement[bool]]:
@@ -58,10 +59,6 @@ class Filters:
     def query(self) -> str:
         parts = [("state", self.state), ("level", self.level), ("site", self.site_id)]
         return "&".join(f"{name}={value}" for name, value in parts if value)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def rows_statement(viewer: Viewer) -> sa.Select[Any]:

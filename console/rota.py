@@ -14,6 +14,7 @@ from cases import rota, rules, shifts
 from cases.duty import Duty, entry_of, gather_duty
 from cases.rules import AlertRuleError
 from console.context import BASE, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import _, say
 from console.pages import done, page
 from console.permissions import PEOPLE, SUPERVISORS, allow, sees_site
@@ -205,7 +206,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     """One shift less, if somebody is still on call at every moment."""
 
     async def act(site: Any, typed: Mapping[str, Any]) -> None:
-        chosen = _whole(typed.get("shift", ""))
+        chosen = whole(typed.get("shift", ""))
         await _save(request, site, lambda entries: entries, drop=chosen)
 
     return await _change(request, "rota", act)
@@ -214,7 +215,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
 @allow(SUPERVISORS)
 async def fallback(request: web.Request) -> web.StreamResponse:
     async def act(site: Any, typed: Mapping[str, Any]) -> None:
-        await _save(request, site, lambda entries: entries, fallback_id=_whole(typed.get("staff", "")))
+        await _save(request, site, lambda entries: entries, fallback_id=whole(typed.get("staff", "")))
 
     return await _change(request, "rota", act)
 
@@ -242,8 +243,8 @@ def _entry_of(site: Any, typed: Mapping[str, Any]) -> rota.Entry:
         raise AlertRuleError("Choose the days of the shift, or the whole time.")
     return rota.Entry(
         site.id,
-        _whole(typed.get("rung", "")),
-        _whole(typed.get("staff", "")),
+        whole(typed.get("rung", "")),
+        whole(typed.get("staff", "")),
         weekdays=None if is_always else days,
         from_minute=0 if is_always else _minute(typed.get("from", "")),
         until_minute=0 if is_always else _minute(typed.get("until", "")),
@@ -266,10 +267,6 @@ def _day(text: str) -> date:
         raise AlertRuleError("Write a day as year-month-day.") from None
 
 
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
-
-
 @allow(SUPERVISORS)
 async def leave(request: web.Request) -> web.StreamResponse:
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
@@ -279,7 +276,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
         first, last = _day(typed.get("first", "")), _day(typed.get("last", ""))
         start = datetime.combine(first, time(), zone).astimezone(UTC)
         end = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
-        staff_id = await _of_site(request, site, _whole(typed.get("staff", "")))
+        staff_id = await _of_site(request, site, whole(typed.get("staff", "")))
         await shifts.add_leave(console.database, staff_id, start, end, now, by=viewer.id)
 
     return await _change(request, "leave", act)
@@ -300,7 +297,7 @@ async def back(request: web.Request) -> web.StreamResponse:
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
 
     async def act(site: Any, typed: Mapping[str, Any]) -> None:
-        leave_id, table = _whole(typed.get("leave", "")), tables.leave
+        leave_id, table = whole(typed.get("leave", "")), tables.leave
         async with console.database.read() as connection:
             found = sa.select(table.c.staff_id).where(table.c.id == leave_id)
             staff_id = (await connection.execute(found)).scalar()
@@ -337,7 +334,7 @@ async def paces(request: web.Request) -> web.StreamResponse:
             for what in settable:
                 text = typed.get(f"{level.name.lower()}.{what}", "").strip()
                 if text:
-                    number = int(text) if text.isascii() and text.isdigit() else -1
+                    number = whole(text, -1)
                     if number != getattr(rules.PACES[level], what):
                         chosen.setdefault(level.name.lower(), {})[what] = number
         await shifts.set_hours(console.database, site.id, now, by=viewer.id, paces=chosen)

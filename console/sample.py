@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit, sampling
 from cases.rules import AlertRuleError
 from console.context import BASE, Viewer, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import _, say
 from console.pages import done, page
 from console.permissions import CARERS, allow, sees_message, sees_site
@@ -49,7 +50,7 @@ async def _show(request: web.Request, *, status: int = 200, fault: str = "", fau
         matters=MATTERS,
         fault=fault,
         fault_of=fault_of,
-        last=_whole(request.query.get("last", "")),
+        last=whole(request.query.get("last", "")),
         done=request.query.get("done", ""),
     )
 
@@ -105,7 +106,7 @@ async def take_back(request: web.Request) -> web.StreamResponse:
 async def _mine_or_404(request: web.Request) -> int:
     viewer, s = viewer_of(request), tables.sample
     found = sa.select(s.c.id).where(
-        s.c.id == _whole(request.match_info["sample"]),
+        s.c.id == whole(request.match_info["sample"]),
         sees_site(viewer, s.c.site_id),
         sees_message(viewer, s.c.inbox_id),
     )
@@ -127,7 +128,3 @@ def level_and_route(level: str, route: str) -> tuple[Level | None, str]:
     if chosen is Level.PRACTICAL and route in {"", "none"}:
         return chosen, "practical"
     return chosen, route
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0

@@ -7,17 +7,19 @@ import sqlalchemy as sa
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.overtime import Habit
 from cases import notices, silence
 from cases.rules import AlertRuleError
 from cases.silence import Silent
 from console.alerts import open_glass
 from console.context import BASE, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import _, ngettext, say
 from console.pages import page
 from console.permissions import CARERS, allow, sees_site
+from content.schema import Pack
+from scheduler.habits import load_habits
 from store import tables
-
-_HABIT = 8  # check-ins
 
 
 @allow(CARERS)
@@ -36,7 +38,7 @@ async def _show(
         tries, settled = await silence.tally(connection, bound, now - timedelta(hours=12))
         left = [one for one in waiting if one.task_id not in skipped] or waiting
         person = next((one for one in left if one.task_id == task_id), left[0] if left else None)
-        sessions = await _sessions(connection, person) if person is not None else []
+        habit = await _habit(connection, console.pack, person, now) if person is not None else None
         events = await _attempts(connection, person) if person is not None else []
     return page(
         request,
@@ -47,7 +49,7 @@ async def _show(
         waiting=len(waiting),
         tries=tries,
         settled=settled,
-        habit=habit_words(sessions),
+        habit=habit_words(habit) if habit is not None else "",
         events=events,
         results=[(digit, code) for digit, code in notices.TRIES.items() if person is None or _fits(person, code)],
         skip=",".join(str(one) for one in [*skipped, person.task_id][-_MOST_SKIPPED:]) if person else "",
@@ -68,19 +70,12 @@ def _fits(person: Silent, code: str) -> bool:
 
 def _skipped(request: web.Request) -> list[int]:
     found = request.query.get("skip", "")
-    return [int(one) for one in found.split(",")[:_MOST_SKIPPED] if one.isascii() and one.isdigit() and len(one) < 20]
+    return [number for one in found.split(",")[:_MOST_SKIPPED] if (number := whole(one))]
 
 
-async def _sessions(connection: AsyncConnection, person: Silent) -> list[dict[str, Any]]:
-    s = tables.session
-    found = await connection.execute(
-        sa.select(s.c.state, s.c.opened_at, s.c.answered_at)
-        .where(s.c.beneficiary_id == person.beneficiary_id, s.c.state.in_(("done", "expired", "stopped")))
-        .order_by(s.c.opened_at.desc())
-        .limit(_HABIT + 1)
-    )
-    # The one that was just missed is not their habit.
-    return [dict(row) for row in found.mappings()][1:]
+async def _habit(connection: AsyncConnection, pack: Pack, person: Silent, now: datetime) -> Habit:
+    countries = {person.beneficiary_id: person.country}
+    return (await load_habits(connection, pack, countries, now, before=person.since))[person.beneficiary_id]
 
 
 async def _attempts(connection: AsyncConnection, person: Silent) -> list[Any]:
@@ -95,26 +90,25 @@ async def _attempts(connection: AsyncConnection, person: Silent) -> list[Any]:
     return list(found.all())
 
 
-def habit_words(sessions: list[dict[str, Any]]) -> str:
-    """ "Answered 7 of the last 8 check-ins, usually within 3 hours"."""
-    answered, asked, usual = silence.habit(sessions)
-    if not asked:
+def habit_words(habit: Habit) -> str:
+    """ "Answered 7 of the last 8, usually within 3 hours"."""
+    if not habit.asked:
         return _("Their first check-in.")
-    if not answered or usual is None:
-        return ngettext("Has answered none of the last %(num)s.", "Has answered none of the last %(num)s.", asked)
-    soon = _soon(usual)
+    if habit.usual_hours is None:
+        return ngettext("Has answered none of the last %(num)s.", "Has answered none of the last %(num)s.", habit.asked)
+    soon = _soon(habit.usual_hours)
     return _(
-        "Answered %(answered)s of the last %(asked)s, usually %(soon)s.", answered=answered, asked=asked, soon=soon
+        "Answered %(answered)s of the last %(asked)s, usually %(soon)s.",
+        answered=habit.answered,
+        asked=habit.asked,
+        soon=soon,
     )
 
 
-def _soon(usual: timedelta) -> str:
-    hours = usual.total_seconds() / 3600
-    if hours < 1:
-        return _("within the hour")
+def _soon(hours: int) -> str:
     if hours < 24:
-        return ngettext("within %(num)s hour", "within %(num)s hours", round(hours) or 1)
-    return ngettext("within %(num)s day", "within %(num)s days", round(hours / 24) or 1)
+        return ngettext("within %(num)s hour", "within %(num)s hours", hours)
+    return ngettext("within %(num)s day", "within %(num)s days", -(-hours // 24))
 
 
 @allow(CARERS)
@@ -122,7 +116,7 @@ async def attempt(request: web.Request) -> web.StreamResponse:
     """Log it, and open the next one."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
     form = {key: str(value) for key, value in (await request.post()).items()}
-    task_id = _task(request)
+    task_id = whole(request.match_info["task"])
     try:
         if form.get("result") == "GIVE_UP":
             await silence.give_up(console.database, task_id, viewer.id, form.get("note", ""), now)
@@ -140,7 +134,7 @@ async def attempt(request: web.Request) -> web.StreamResponse:
 async def reveal(request: web.Request) -> web.StreamResponse:
     """The number, to be called now: the glass is broken for this reason, and the trail keeps it."""
     console, viewer, now = console_of(request), viewer_of(request), now_of(request)
-    task_id = _task(request)
+    task_id = whole(request.match_info["task"])
     bound = sees_site(viewer, tables.beneficiary.c.site_id)
     async with console.database.read() as connection:
         waiting = await silence.work_list(connection, bound, now)
@@ -157,11 +151,6 @@ async def reveal(request: web.Request) -> web.StreamResponse:
         person.beneficiary_id,
     )
     return await _show(request, number=str(opened["number"] or ""), task_id=task_id)
-
-
-def _task(request: web.Request) -> int:
-    text = request.match_info["task"]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def due_words(person: Silent, now: datetime) -> str:

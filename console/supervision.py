@@ -9,6 +9,7 @@ from aiohttp import web
 from cases import audit, drills, rota, silence, workload
 from cases.duty import gather_duty
 from console.context import BASE, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import _, ngettext
 from console.pages import done, page
 from console.people import sees_task
@@ -183,8 +184,7 @@ async def read_handover(request: web.Request) -> web.StreamResponse:
     """ "I have read it": the first to say so is kept."""
     console, viewer, now, h = console_of(request), viewer_of(request), now_of(request), tables.handover
     site = await _site_or_404(request)
-    text = str((await request.post()).get("sheet", ""))
-    sheet = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    sheet = whole(str((await request.post()).get("sheet", "")))
     async with console.database.write() as connection:
         kept = await connection.execute(
             sa.update(h)

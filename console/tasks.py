@@ -12,10 +12,10 @@ from cases import audit, casework
 from cases.casework import CaseError
 from cases.casework.rules import CONTACTS, DONE, NOT_NEEDED, WEEKLY, week_of
 from cases.closing import CONTACT_RESULTS
-from console.casefile.frame import whole
 from console.casefile.moving import caring_staff
 from console.casefile.timeline import week_words
 from console.context import BASE, Viewer, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import say
 from console.pages import done, page
 from console.people import sees_task
@@ -108,8 +108,7 @@ async def _messages(connection: AsyncConnection, viewer: Viewer, rows: Sequence[
 
 
 async def _task_or_404(request: web.Request, connection: AsyncConnection) -> Any:
-    text = request.match_info["task"]
-    task_id = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    task_id = whole(request.match_info["task"])
     found = _select().where(tables.follow_up.c.id == task_id, sees_task(viewer_of(request)))
     row = (await connection.execute(found)).first()
     if row is None:

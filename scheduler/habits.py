@@ -20,13 +20,21 @@ _NO_DANGER = ("FALSE_ALARM_MISREAD", "FALSE_ALARM_WRONG_PERSON", "TEST_OR_JOKE")
 
 
 async def load_habits(
-    connection: AsyncConnection, pack: Pack, countries: Mapping[int, str], now: datetime
+    connection: AsyncConnection,
+    pack: Pack,
+    countries: Mapping[int, str],
+    now: datetime,
+    *,
+    before: datetime | None = None,
 ) -> dict[int, Habit]:
-    """The habit of each person, by beneficiary id; `countries` says of whom, and whose numbers hold for them."""
+    """The habit of each person, by beneficiary id; `countries` says of whom, and whose numbers hold for them.
+
+    `before`: as it was then; the silence that began at that moment is not their habit.
+    """
     if not countries:
         return {}
     everybody = [pack.over_time, *pack.over_time_by_country.values()]
-    rounds = await _rounds(connection, countries, max(each.habit_of for each in everybody), now)
+    rounds = await _rounds(connection, countries, max(each.habit_of for each in everybody), now, before)
     alerts = await _alerts(connection, countries, now - timedelta(days=max(each.danger_days for each in everybody)))
     return {
         person: habit_of(
@@ -39,7 +47,7 @@ async def load_habits(
 
 
 async def _rounds(
-    connection: AsyncConnection, people: Collection[int], most: int, now: datetime
+    connection: AsyncConnection, people: Collection[int], most: int, now: datetime, before: datetime | None
 ) -> dict[int, list[Round]]:
     """Their latest check-ins that are over, newest first. One that was stopped counts only if it was answered."""
     s, i = t.session, t.inbox
@@ -50,6 +58,7 @@ async def _rounds(
             sa.func.row_number().over(partition_by=s.c.beneficiary_id, order_by=s.c.opened_at.desc()).label("number"),
         )
         .where(s.c.beneficiary_id.in_(people), s.c.opened_at > now - _REMEMBERED, is_over)
+        .where(s.c.ended_at < before if before is not None else sa.true())
         .subquery()
     )  # fmt: skip
     # Any word of theirs is an answer here. Once texts are gone, there is what the session remembers: their last one.

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import audit, rules
 from cases.closing import is_supervising
-from cases.duty import Site, gather_duty, paces_or_usual
+from cases.duty import Site, gather_duty, site_of
 from cases.hours import Hours
 from cases.rules import AlertRuleError
 from cases.telling import Notice, add_follow_ups, event_row, follow_up_row, tell
@@ -138,13 +138,7 @@ async def handling(
             connection,
             dict(alert),
             dict(actor),
-            Site(
-                alert["site_id"],
-                site.code,
-                Hours(site.staffed, site.time_zone, frozenset(site.holidays)),
-                paces_or_usual(alert["site_id"], site.paces),
-                site.fallback_id,
-            ),
+            site_of(site),
             now,
         )
 

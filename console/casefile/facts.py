@@ -11,8 +11,9 @@ from cases.casework import facts as known
 from cases.casework.frame import working_on
 from cases.numbers import verified_by_voice
 from cases.rules import AlertRuleError
-from console.casefile.frame import act, file_page, minute_of, person_or_404, whole
+from console.casefile.frame import act, file_page, minute_of, person_or_404
 from console.context import console_of, viewer_of
+from console.forms import whole
 from console.permissions import CARERS, allow
 from console.safety import clock_of
 from content.schema import LANGUAGES

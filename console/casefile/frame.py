@@ -12,6 +12,7 @@ from cases import audit
 from cases.casework import CaseError
 from cases.consent import ConsentError
 from console.context import BASE, Viewer, console_of, now_of, viewer_of
+from console.forms import whole
 from console.language import _, say
 from console.pages import done, page
 from console.permissions import CARERS, MOVERS, PEOPLE, READERS, sees_site
@@ -19,10 +20,6 @@ from store import tables
 
 _EVENING = time(17)  # a day that is named as a limit ends with the working day
 Show = Callable[..., Awaitable[web.Response]]
-
-
-def whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 async def person_or_404(request: web.Request) -> Any:

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cases import casework
 from cases.casework.rules import AFTER_EXIT, CARING, DECIDING, EXITS
-from console.casefile.frame import act, day_of, file_page, person_or_404, whole
+from console.casefile.frame import act, day_of, file_page, person_or_404
 from console.context import BASE, console_of, viewer_of
+from console.forms import whole
 from console.pages import done
 from console.permissions import DECIDERS, MOVERS, allow
 from store import tables

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import casework
 from cases.casework.areas import Area, Report, compare, report_of
 from cases.casework.rules import SOURCES, STANDINGS
-from console.casefile.frame import act, day_of, file_page, person_or_404, whole
+from console.casefile.frame import act, day_of, file_page, person_or_404
 from console.context import console_of, viewer_of
+from console.forms import whole
 from console.permissions import CARERS, PEOPLE, READERS, allow
 from content.schema import DOMAINS
 from store import tables

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import casework, services
 from cases.casework.rules import CONSENTS, REFERRAL_MOVES, USUAL_WAIT
 from cases.services import KINDS, Wish, fitting
-from console.casefile.frame import act, evening_of, file_page, person_or_404, whole
+from console.casefile.frame import act, evening_of, file_page, person_or_404
 from console.context import console_of, now_of, viewer_of
+from console.forms import whole
 from console.pages import page
 from console.permissions import CARERS, PEOPLE, ROLES, allow, sees_site
 from content.schema import DOMAINS, LANGUAGES

@@ -13,9 +13,10 @@ from cases import audit
 from cases.casework.rules import WEEKS, week_of
 from cases.casework.timeline import KINDS, Entry, timeline
 from console import words
-from console.casefile.frame import file_page, person_or_404, whole
+from console.casefile.frame import file_page, person_or_404
 from console.context import console_of, now_of, viewer_of
 from console.conversation import conversation
+from console.forms import whole
 from console.language import _
 from console.pages import at, date_words
 from console.permissions import CARERS, PEOPLE, READERS, allow, sees_alert

@@ -1,14 +1,13 @@
 """The directory of services a person can be referred to: read in from a sheet, and listed."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from cases import services
-from hujambo.cli.frame import DONE, FAULTS, command, show, show_one, with_database
+from hujambo.cli.frame import DONE, command, show, show_import, with_database
 from hujambo.settings import Settings
 from store import tables as t
 from store.database import Database, utc_now
@@ -26,15 +25,7 @@ def _import(args: argparse.Namespace) -> int:
     report = with_database(
         lambda database, _: services.import_services(database, args.file, utc_now(), dry_run=args.dry_run)
     )
-    faults = [{"row": row, "column": column, "reason": reason} for row, column, reason in report.faults]
-    counts = {name: value for name, value in asdict(report).items() if name != "faults"}
-    if args.json:
-        show_one(counts | {"faults": faults}, is_json=True)
-    else:
-        show_one(counts, is_json=False)
-        for fault in faults:
-            print(f"row {fault['row']}, {fault['column']}: {fault['reason']}")
-    return FAULTS if faults else DONE
+    return show_import(report, is_json=args.json)
 
 
 def _list(args: argparse.Namespace) -> int:

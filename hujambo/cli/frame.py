@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -113,3 +114,16 @@ async def insert_new(database: Database, statement: Any, unique: str, refusal: s
 async def rows(database: Database, query: Any) -> list[dict[str, Any]]:
     async with database.read() as connection:
         return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+def show_import(report: Any, *, is_json: bool) -> int:
+    """What an import of a sheet did (a dataclass with `faults` of row, column and reason), and the exit code."""
+    faults = [{"row": row, "column": column, "reason": reason} for row, column, reason in report.faults]
+    counts = {name: value for name, value in asdict(report).items() if name != "faults"}
+    if is_json:
+        show_one(counts | {"faults": faults}, is_json=True)
+    else:
+        show_one(counts, is_json=False)
+        for fault in faults:
+            print(f"row {fault['row']}, {fault['column']}: {fault['reason']}")
+    return FAULTS if faults else DONE

@@ -1,7 +1,6 @@
 """Where and for whom a programme runs: site and people."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,14 +10,13 @@ import sqlalchemy as sa
 from cases import people
 from hujambo.cli.frame import (
     DONE,
-    FAULTS,
     RefusedError,
     command,
     insert_new,
     minute,
     rows,
     show,
-    show_one,
+    show_import,
     split,
     with_database,
 )
@@ -82,15 +80,7 @@ def _people_import(args: argparse.Namespace) -> int:
     report = with_database(
         lambda database, _: people.import_people(database, args.file, utc_now(), dry_run=args.dry_run)
     )
-    faults = [{"row": row, "column": column, "reason": reason} for row, column, reason in report.faults]
-    counts = {name: value for name, value in asdict(report).items() if name != "faults"}
-    if args.json:
-        show_one(counts | {"faults": faults}, is_json=True)
-    else:
-        show_one(counts, is_json=False)
-        for fault in faults:
-            print(f"row {fault['row']}, {fault['column']}: {fault['reason']}")
-    return FAULTS if faults else DONE
+    return show_import(report, is_json=args.json)
 
 
 def _people_list(args: argparse.Namespace) -> int:

@@ -63,8 +63,8 @@ def test_the_step_a_silence_stands_at(attempts: int, last: str | None, step: str
 def someone(number: int, **values: Any) -> Silent:
     base = {
         "task_id": number, "beneficiary_id": number, "contact_id": number, "code": f"B{number}", "site": "Kisima",
-        "zone": "Africa/Nairobi", "language": "en", "phone_kind": "private", "safe": None, "since": NOW,
-        "due_at": NOW, "attempts": 0, "last": None, "is_grave": False, "staff_gender": None,
+        "zone": "Africa/Nairobi", "country": "KE", "language": "en", "phone_kind": "private", "safe": None,
+        "since": NOW, "due_at": NOW, "attempts": 0, "last": None, "is_grave": False, "staff_gender": None,
     }  # fmt: skip
     return Silent(**base | values)
 
