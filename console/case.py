@@ -101,7 +101,7 @@ async def gather(connection: AsyncConnection, viewer: Viewer, alert: Any, pack: 
         earlier=await _earlier(connection, viewer, alert),
         colleagues=[one for one in team if one.id != alert.owner_id],
         attempts=sum(event.kind == "attempt" for event in events),
-        readings=await _readings(connection, viewer, alert.id) if reads else (),
+        readings=await _readings(connection, viewer, alert.id) if opened else (),
         newest=max((event.id for event in events), default=0),
         asked=_asked(alert, events, names, steps, reads=reads),
         card=guide.card(pack, alert, guide.marks(events, names), spoken),

@@ -156,4 +156,4 @@ async def reveal(request: web.Request) -> web.StreamResponse:
 def due_words(person: Silent, now: datetime) -> str:
     """How long nobody has heard from them."""
     days = max((now - person.since).days, 0)
-    return ngettext("on the list for %(num)s day", "on the list for %(num)s days", days)
+    return ngettext("on the list for %(num)s day", "on the list for %(num)s days", days) if days else _("since today")

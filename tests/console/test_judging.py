@@ -63,6 +63,9 @@ async def test_a_message_is_judged_on_the_page_of_its_alert(database: Database, 
     place = await Place(database).build()
     code, message = await place.alert("I am dying of laughter", clock())
     browser = await log_in(database)
+    hidden = await browser.text(f"/alerts/{code}")
+    assert ("dying of laughter" in hidden, "Was it read rightly?" in hidden) == (False, False)
+    await browser.post(f"/alerts/{code}/open")
     assert "read: High" in visible(await browser.text(f"/alerts/{code}"))
     answer = await browser.post(f"/alerts/{code}/judge", message=str(message), level="none", route="self_harm")
     assert (answer.status, answer.headers["Location"]) == (303, f"/console/alerts/{code}?done=judged")
@@ -78,6 +81,7 @@ async def test_a_judgement_that_says_too_little_is_asked_for_again(
     code, message = await place.alert("hmm", clock())
     elsewhere = await place.message("not of this alert")
     browser = await log_in(database)
+    await browser.post(f"/alerts/{code}/open")
     for form, said in (
         ({"message": str(message), "level": "", "route": "threat"}, "Choose what the message means."),
         ({"message": str(message), "level": "high", "route": "none"}, "Say what the message is about"),
@@ -106,6 +110,7 @@ async def test_a_phrase_is_proposed_and_does_nothing_by_itself(
     place = await Place(database).build()
     code, _ = await place.alert("kufa njaa tu", clock())
     browser = await log_in(database)
+    await browser.post(f"/alerts/{code}/open")
     form = {"phrase": "kufa njaa", "language": "sw", "level": "none", "route": "self_harm"}
     assert (await browser.post(f"/alerts/{code}/propose", **form)).status == 303
     refused = await browser.post(f"/alerts/{code}/propose", **{**form, "phrase": "piga 0712345678"})
