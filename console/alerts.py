@@ -23,8 +23,10 @@ from console.pages import done, page
 from console.permissions import CARERS, READERS, ROLES, allow, is_headline, sees_site
 from content.schema import ROUTES as MATTERS
 from content.schema import Level
+from content.sentence import Sentence
 from store import tables
 
+SILENT = Sentence("In a silent alert nobody calls unless that was agreed beforehand with the person.")
 CLOSERS = READERS | {"coordinator"}
 
 
@@ -259,13 +261,17 @@ async def reveal(request: web.Request) -> web.StreamResponse:
         return await show(request, alert, status=422, faults={"reveal": _("Say why you need it.")}, typed=typed)
     is_agreed = not alert.is_silent or typed.get("agreed") == "yes"
     if reason == "call" and not is_agreed:
-        fault = _("In a silent alert nobody calls unless that was agreed beforehand with the person.")
-        return await show(request, alert, status=422, faults={"reveal": fault}, typed=typed)
+        return await show(request, alert, status=422, faults={"reveal": say(SILENT)}, typed=typed)
     revealed = await open_glass(
-        console.database, viewer.id, f"alert/{alert.id}", reason, now, alert.contact_id, alert.beneficiary_id
+        console.database,
+        viewer.id,
+        f"alert/{alert.id}",
+        reason,
+        now,
+        alert.contact_id,
+        alert.beneficiary_id,
+        is_agreed=is_agreed,
     )
-    if not is_agreed:
-        revealed = {**revealed, "number": None}  # whoever goes there needs the name; a ringing phone can kill
     return await show(request, alert, revealed=revealed)
 
 
@@ -277,14 +283,22 @@ async def open_glass(
     now: datetime,
     contact_id: int | None,
     beneficiary_id: int | None,
+    *,
+    is_agreed: bool = False,
 ) -> Mapping[str, Any]:
-    b, c = tables.beneficiary, tables.contact
+    """Name, safe word and number, once. While a silent alert of this contact is open the number is withheld, unless it
+    `is_agreed` with the person: whoever goes there needs the name, but a ringing phone can kill.
+    """
+    a, b, c = tables.alert, tables.beneficiary, tables.contact
+    is_silent = sa.exists().where(a.c.contact_id == contact_id, a.c.state != "closed", a.c.is_silent)
     async with database.write() as connection:
         await audit.record(connection, database, staff_id, "glass.broken", subject, {"reason": reason}, now)
         person = (await connection.execute(sa.select(b.c.name, b.c.safe_word).where(b.c.id == beneficiary_id))).first()
         number = (await connection.execute(sa.select(c.c.address).where(c.c.id == contact_id))).scalar()
+        is_withheld = not is_agreed and bool((await connection.execute(sa.select(is_silent))).scalar())
     return {
         "name": person.name if person else None,
         "safe_word": person.safe_word if person else None,
-        "number": number,
+        "number": None if is_withheld else number,
+        "is_withheld": is_withheld,
     }

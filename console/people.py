@@ -12,14 +12,14 @@ from cases import casework
 from cases.casework.rules import week_of
 from cases.closing import CONTACT_RESULTS
 from console import safety, wellbeing, words
-from console.alerts import open_glass
+from console.alerts import SILENT, open_glass
 from console.casefile.frame import act, evening_of, file_page, person_or_404
 from console.casefile.moving import caring_staff
 from console.casefile.plan import areas
 from console.casefile.timeline import week_words
 from console.context import Console, Viewer, console_of, now_of, viewer_of
 from console.forms import whole
-from console.language import _
+from console.language import _, say
 from console.pages import page
 from console.permissions import CARERS, PEOPLE, READERS, allow, sees_alert, sees_site
 from store import tables
@@ -135,7 +135,7 @@ async def reveal(request: web.Request) -> web.StreamResponse:
         person.contact_id,
         person.id,
     )
-    return await _show(request, person, revealed=revealed)
+    return await _show(request, person, revealed=revealed, fault=say(SILENT) if revealed["is_withheld"] else "")
 
 
 @allow(CARERS)

@@ -11,7 +11,7 @@ from bot.overtime import Habit
 from cases import notices, silence
 from cases.rules import AlertRuleError
 from cases.silence import Silent
-from console.alerts import open_glass
+from console.alerts import SILENT, open_glass
 from console.context import BASE, console_of, now_of, viewer_of
 from console.forms import whole
 from console.language import _, ngettext, say
@@ -150,6 +150,8 @@ async def reveal(request: web.Request) -> web.StreamResponse:
         person.contact_id,
         person.beneficiary_id,
     )
+    if opened["is_withheld"]:
+        return await _show(request, fault=say(SILENT), task_id=task_id, status=409)
     return await _show(request, number=str(opened["number"] or ""), task_id=task_id)
 
 

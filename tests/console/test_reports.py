@@ -154,3 +154,31 @@ async def test_a_word_of_duress_makes_an_open_alert_silent(database: Database) -
             await open_or_join(database, connection, [danger], NOW)
     (alert,) = await rows(database, tables.alert)
     assert (alert.is_silent, alert.messages) == (True, 3)
+
+
+async def test_under_duress_the_number_is_shown_on_no_page_unless_it_was_agreed(
+    database: Database, log_in: Any, clock: HandClock
+) -> None:
+    site, channel = await a_site(database), await a_channel(database)
+    contact = await a_contact(database, channel)
+    person = await a_beneficiary(database, site, contact)
+    (number,) = [row.address for row in await rows(database, tables.contact)]
+    danger = Danger(contact, person, site, channel, Level.IMMINENT, "threat", [{"code": "duress"}], None, NOW)
+    async with database.write() as connection:
+        await open_or_join(database, connection, [danger], NOW)
+        task = {
+            "id": database.new_id(), "key": "silence/1", "contact_id": contact, "beneficiary_id": person,
+            "site_id": site, "kind": "silence", "state": "open", "created_at": NOW, "due_at": NOW,
+        }  # fmt: skip
+        await connection.execute(sa.insert(tables.follow_up), [task])
+    (alert,) = await rows(database, tables.alert)
+    browser = await log_in(database, role="psychosocial", site_ids=[site])
+    pages = {
+        f"/alerts/{alert.code}/reveal": {"reason": "visit"},
+        f"/people/{person}/reveal": {"reason": "visit"},
+        f"/silence/{task['id']}/reveal": {},
+    }
+    for path, form in pages.items():
+        assert (path, number in await (await browser.post(path, **form)).text()) == (path, False)
+    agreed = await browser.post(f"/alerts/{alert.code}/reveal", reason="call", agreed="yes")
+    assert number in await agreed.text()
