@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cases import audit, bysms, handling, notices
 from cases.duty import Site, gather_duty
 from cases.handling.frame import may_see
+from cases.replying import Assent
 from cases.rules import AlertRuleError
 from content.schema import Level, Pack
 from content.sentence import Sentence
@@ -203,17 +204,22 @@ async def _end(text: _Text, alert: Any) -> str:
 
 
 async def _say(text: _Text, alert: Any) -> str:
-    await handling.reply(
+    """At an unsafe hour the words wait for the next safe one, and the answer says until when: no text asks back."""
+    message_id = await handling.reply(
         text.database,
         text.pack,
         alert.id,
         text.staff.id,
         text.asked.text,
         text.now,
+        assent=Assent(at_safe_hour=True),
         count_segments=text.count_segments,
         within=text.connection,
     )
-    return text.say("done", code=alert.code, what="SAY")
+    o = tables.outbox
+    leaves: datetime = (await text.connection.execute(sa.select(o.c.due_at).where(o.c.id == message_id))).scalar_one()
+    when = f" {await _local(text, alert.site_id, leaves)}" if leaves > text.now else ""
+    return text.say("done", code=alert.code, what=f"SAY{when}")
 
 
 async def _note(text: _Text, alert: Any) -> str:

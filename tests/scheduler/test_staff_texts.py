@@ -14,7 +14,7 @@ from scheduler.inbox import Inbox
 from store import tables as t
 from store.database import Database
 from tests.builders import a_beneficiary, a_channel, a_contact, a_number, a_site, a_staff_member, on_rota, rows
-from tests.conftest import HandClock
+from tests.conftest import NOW, HandClock
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,12 @@ async def test_an_alert_is_taken_answered_tried_and_ended_by_sms_alone(phones: P
     assert "die" not in taken
     assert (await phones.alert()).owner_id == phones.staff["amina"]
     assert await phones.text("boto", alert.code) == [f"Not done. Alert {alert.code} is with Amina."]
-    assert await phones.text("amina", f"SAY {alert.code} Can we talk at ten?") == [f"Done: {alert.code} SAY."]
+    # It is noon there, and ten to eleven is safe: the words wait for tomorrow.
+    assert await phones.text("amina", f"SAY {alert.code} Can we talk at ten?") == [
+        f"Done: {alert.code} SAY 04/03 10:00."
+    ]
     (said,) = [row for row in await rows(phones.database, t.outbox) if row.purpose == "staff_reply"]
-    assert said.text == "Can we talk at ten?"
+    assert (said.text, said.due_at) == ("Can we talk at ten?", NOW.replace(day=4, hour=7))
     (refused,) = await phones.text("amina", f"say {alert.code} your weapon")
     assert refused.startswith("Not done. These words can give the person away")
     assert await phones.text("amina", f"END {alert.code} SAFE") == [
