@@ -101,7 +101,7 @@ async def test_an_alert_is_taken_answered_tried_and_ended_by_sms_alone(phones: P
     (said,) = [row for row in await rows(phones.database, t.outbox) if row.purpose == "staff_reply"]
     assert (said.text, said.due_at) == ("Can we talk at ten?", NOW.replace(day=4, hour=7))
     (refused,) = await phones.text("amina", f"say {alert.code} your weapon")
-    assert refused.startswith("Not done. These words can give the person away")
+    assert refused.startswith("Not done. Others read this phone. These words can give the person away")
     assert await phones.text("amina", f"END {alert.code} SAFE") == [
         "Not done. This outcome says the person was reached: log the attempt that reached them first."
     ]
