@@ -18,10 +18,11 @@ from cases.duty import Site, gather_duty
 from cases.handling.frame import may_see
 from cases.replying import Assent
 from cases.rules import AlertRuleError
+from cases.telling import add_follow_ups, follow_up_row
 from content.schema import Level, Pack
 from content.sentence import Sentence
 from store import tables
-from store.database import Clock, Database, signal
+from store.database import Clock, Database, is_unreachable, signal
 from store.queue import outgoing_row
 
 log = structlog.get_logger()
@@ -71,11 +72,23 @@ async def work_texts(
         who = sa.select(s).where(s.c.phone_index == number, s.c.disabled_at.is_(None))
         staff = (await connection.execute(who)).first()
         asked = bysms.read_step(text.text) or bysms.Asked("help")
+        kept: dict[str, Any] = {"state": "handled"}
         if staff is None:
             answer, staff_id = await _refuse_stranger(connection, database, text, asked, now), None
         else:
             one = _Text(database, connection, pack, asked, staff, now, base_url, count_segments)
-            answer, staff_id = await _answer(one), staff.id
+            staff_id = staff.id
+            try:
+                async with connection.begin_nested():
+                    answer = await _answer(one)
+            except Exception as error:
+                if is_unreachable(error):
+                    raise
+                # Whatever it is, the texts behind it must not wait, and a human reads this one.
+                log.exception("staff_text_set_aside", inbox_id=text.id, error=type(error).__name__)
+                kept = {"state": "set_aside", "reason": type(error).__name__}
+                await _leave_to_somebody(connection, database, text, staff, now)
+                answer = one.say("refused", why="")
         row = outgoing_row(
             message_id=database.new_id(),
             purpose="staff_alert" if staff_id else "reply",
@@ -88,9 +101,17 @@ async def work_texts(
             segments=count_segments(answer) if count_segments else None,
         )
         await database.insert_rows(connection, tables.outbox, [row])
-        await connection.execute(sa.update(i).where(i.c.id == text.id).values(state="handled"))
+        await connection.execute(sa.update(i).where(i.c.id == text.id).values(**kept))
         signal(connection, "outbox")
     return 1
+
+
+async def _leave_to_somebody(
+    connection: AsyncConnection, database: Database, text: Any, staff: Any, now: datetime
+) -> None:
+    site_id = next(iter(staff.site_ids), None)
+    task = follow_up_row(database, f"set_aside/{text.id}", "set_aside", now, now, site_id=site_id)
+    await add_follow_ups(database, connection, [task | {"inbox_id": text.id}])
 
 
 async def _refuse_stranger(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from bot.distress import Reader
-from cases import audit
+from cases import audit, handling
 from cases.texting import work_texts
 from channels.base import IncomingMessage
 from content.pack import load_pack
@@ -188,3 +188,22 @@ async def test_staff_in_danger_are_read_like_everybody(phones: Phones) -> None:
     assert await phones.text("boto", "thanks a lot") == [
         row.text for row in await rows(phones.database, t.outbox) if row.key.endswith("/staff")
     ]
+
+
+async def test_a_text_that_breaks_the_step_is_set_aside_and_those_behind_it_do_not_wait(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await phones.text("person", "i want to die")
+    code = (await phones.alert()).code
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(handling, "add_note", broken)
+    await phones.text("amina", code)
+    assert await phones.text("amina", f"NOTE {code} his mother answered") == ["Not done."]
+    assert await phones.text("amina", f"TRY {code} 2") == [f"Done: {code} NO_ANSWER."]
+    (aside,) = await rows(phones.database, t.inbox, t.inbox.c.state == "set_aside")
+    assert (aside.text, aside.reason) == (f"NOTE {code} his mother answered", "ZeroDivisionError")
+    (task,) = await rows(phones.database, t.follow_up, t.follow_up.c.kind == "set_aside")
+    assert (task.inbox_id, task.site_id, task.state) == (aside.id, phones.site, "open")
