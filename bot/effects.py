@@ -47,6 +47,7 @@ class Opinion:
     sureness: float
     by: str = "local"  # which classifier
     instead_of: str = ""  # the classifier that was to be asked and gave no answer
+    danger: float = field(default=1.0, compare=False)  # probability of high or more; 1: not said, so nothing is doubted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Inbound:
     media: int
     received_at: datetime
     opinion: Opinion | None = None  # of a classifier outside; None: it was not asked or did not answer
+    is_call: bool = False  # they rang, and nobody picked up; there is no text
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Heard:
     ) -> None:
         self.text = message.text
         self.media = message.media
+        self.is_call = message.is_call
         self.read = read
         self.heard = heard
         self.talk = talk

@@ -69,6 +69,8 @@ class _Message(Asking):
     """One message on its way through the policy; every `_…` step either deals with it or lets it pass."""
 
     def decide(self) -> Assessment:
+        if self.is_call:
+            return self._called()
         if self._is_duress():
             return self._duress()
         if self.read.is_danger:
@@ -198,10 +200,23 @@ class _Message(Asking):
         if asked is not None and self._may_answer() and any(option.value == _CALL for option in asked[1].options):
             self._take_answer(*asked, _CALL)
             return True
-        self.talk.add(RaiseAlert(Assessment(Level.ELEVATED, "distress", (Reason("call_me"),), self.person.language)))
+        self._want_call("call_me")
+        return True
+
+    def _called(self) -> Assessment:
+        """They rang and rang off, as people do who have no credit: the same wish, in no words, and no answer either."""
+        if self.person.enrolled:
+            self._want_call("called")
+        else:
+            self.talk.add(RaiseTask("unknown_number", due_hours=24, once_per="message"))
+            if not (self.person.is_held or self.person.opted_out):
+                self.talk.say("stranger", every=ONCE_A_DAY)
+        return self.read
+
+    def _want_call(self, how: str) -> None:
+        self.talk.add(RaiseAlert(Assessment(Level.ELEVATED, "distress", (Reason(how),), self.person.language)))
         if not self.person.is_held:
             self.talk.say("call_me", every=CRISIS_EVERY)
-        return True
 
     def _may_answer(self) -> bool:
         person = self.person

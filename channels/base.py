@@ -29,6 +29,7 @@ class IncomingMessage:
     recipient: str
     text: str
     media: int = 0
+    is_call: bool = False  # they rang instead of writing, and nobody picked up: there is no text
 
     def __post_init__(self) -> None:
         try:
@@ -165,12 +166,20 @@ class Channel(Protocol):
         """Verify, then read. Raises ForgedRequestError or MalformedRequestError."""
         ...
 
+    def read_call(self, request: Request) -> IncomingMessage | None:
+        """Somebody rings the number that texts them: verify, then read. None: the caller hides their number."""
+        ...
+
     def read_status(self, request: Request) -> Receipt | None:
         """Verify, then read. None: a state that means nothing to us (queued, sending)."""
         ...
 
     def acknowledge(self) -> tuple[str, str]:
         """Body and content type of the 200 that answers a webhook."""
+        ...
+
+    def hang_up(self) -> tuple[str, str]:
+        """The same for a call: it is not picked up, so that it costs the caller nothing."""
         ...
 
     @property

@@ -97,10 +97,16 @@ class Email:
     def read_inbound(self, request: Request) -> IncomingMessage:  # noqa: ARG002  the protocol's
         raise ForgedRequestError("e-mail has no webhooks")
 
+    def read_call(self, request: Request) -> IncomingMessage | None:  # noqa: ARG002
+        raise ForgedRequestError("e-mail has no webhooks")
+
     def read_status(self, request: Request) -> Receipt | None:  # noqa: ARG002
         raise ForgedRequestError("e-mail has no webhooks")
 
     def acknowledge(self) -> tuple[str, str]:
+        return "", "text/plain"
+
+    def hang_up(self) -> tuple[str, str]:
         return "", "text/plain"
 
     async def find(self, recipient: str, since: datetime) -> AsyncIterator[Found]:  # noqa: ARG002

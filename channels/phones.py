@@ -215,10 +215,16 @@ class PretendPhones:
     def read_inbound(self, request: Request) -> IncomingMessage:  # noqa: ARG002  the protocol's
         raise ForgedRequestError("pretend phones have no webhooks")
 
+    def read_call(self, request: Request) -> IncomingMessage | None:  # noqa: ARG002
+        raise ForgedRequestError("pretend phones have no webhooks")
+
     def read_status(self, request: Request) -> Receipt | None:  # noqa: ARG002
         raise ForgedRequestError("pretend phones have no webhooks")
 
     def acknowledge(self) -> tuple[str, str]:
+        return "", "text/plain"
+
+    def hang_up(self) -> tuple[str, str]:
         return "", "text/plain"
 
     async def close(self) -> None:

@@ -39,6 +39,9 @@ TIMEOUT = 10.0
 LONGEST_TIMEOUT = 20.0
 CLOCK_SKEW = timedelta(minutes=5)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_REJECT_TWIML = ('<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>', "text/xml")
+# What stands in From where a caller hides their number: ANONYMOUS, RESTRICTED, BLOCKED, UNAVAILABLE, UNKNOWN dialled.
+_NO_CALLER = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 _EMPTY_TWIML = ('<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
 
 # MessageStatus → our state; the others (accepted, queued, sending, scheduled) say nothing new.
@@ -125,6 +128,15 @@ class Twilio:
             media=int(media) if media.isascii() and media.isdigit() and len(media) < 4 else 0,
         )
 
+    def read_call(self, request: Request) -> IncomingMessage | None:
+        fields = self._verified(request)
+        if not _SID.fullmatch(fields.get("CallSid", "")):
+            raise MalformedRequestError("CallSid is missing or malformed")
+        sender = canonical(fields.get("From", ""))
+        if sender is None or sender in _NO_CALLER:
+            return None
+        return IncomingMessage(fields["CallSid"], sender, canonical(fields.get("To", "")) or "", "", is_call=True)
+
     def read_status(self, request: Request) -> Receipt | None:
         fields = self._verified(request)
         provider_id = _sid(fields)
@@ -140,6 +152,9 @@ class Twilio:
 
     def acknowledge(self) -> tuple[str, str]:
         return _EMPTY_TWIML
+
+    def hang_up(self) -> tuple[str, str]:
+        return _REJECT_TWIML
 
     def _verified(self, request: Request) -> dict[str, str]:
         """The form's fields as sent, whitespace and empty ones included: the signature covers them as they are."""

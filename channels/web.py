@@ -55,11 +55,19 @@ class Webhooks:
     async def inbound(self, request: web.Request) -> web.Response:
         return await self._answer(request, "inbound", self._take_in)
 
+    async def call(self, request: web.Request) -> web.Response:
+        return await self._answer(request, "call", self._take_call)
+
     async def status(self, request: web.Request) -> web.Response:
         return await self._answer(request, "status", self._take_receipt)
 
     async def _take_in(self, channel_id: int, channel: Channel, request: Request) -> None:
         await self._intake(channel_id, channel.read_inbound(request), self._clock())
+
+    async def _take_call(self, channel_id: int, channel: Channel, request: Request) -> None:
+        call = channel.read_call(request)
+        if call is not None:
+            await self._intake(channel_id, call, self._clock())
 
     async def _take_receipt(self, channel_id: int, channel: Channel, request: Request) -> None:
         receipt = channel.read_status(request)
@@ -80,7 +88,7 @@ class Webhooks:
             await step(channel_id, channel, self._request(request, body))
         except Exception as error:  # noqa: BLE001  whatever it is, the gateway must not be told 200
             return self._refuse(name, kind, error)
-        text, content_type = channel.acknowledge()
+        text, content_type = channel.hang_up() if kind == "call" else channel.acknowledge()
         return web.Response(text=text, content_type=content_type)
 
     def _refuse(self, name: str, kind: str, error: Exception) -> web.Response:
@@ -129,8 +137,9 @@ def add_routes(
     clock: Callable[[], datetime],
     is_unavailable: Callable[[BaseException], bool],
 ) -> None:
-    """`POST /channels/{channel}/inbound` and `/status`. `resolve` knows a channel's id and its open gateway by name."""
+    """`POST /channels/{channel}/inbound`, `/call`, `/status`. `resolve`: name → a channel's id and its open gateway."""
     hooks = Webhooks(resolve, intake, receive, public_url=public_url, clock=clock, is_unavailable=is_unavailable)
     for prefix in {"", urlsplit(public_url.rstrip("/")).path}:
         app.router.add_post(prefix + "/channels/{channel}/inbound", hooks.inbound)
+        app.router.add_post(prefix + "/channels/{channel}/call", hooks.call)
         app.router.add_post(prefix + "/channels/{channel}/status", hooks.status)

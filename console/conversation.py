@@ -28,6 +28,7 @@ class Line:
     is_automatic: bool = False
     level: int = 0
     media: int = 0
+    is_call: bool = False
     state: str = ""
     has_failed: bool = False
 
@@ -42,13 +43,21 @@ async def conversation(connection: AsyncConnection, viewer: Viewer, contact_id: 
 async def _incoming(connection: AsyncConnection, viewer: Viewer, contact_id: int) -> list[Line]:
     m = tables.inbox
     statement = (
-        sa.select(m.c.text, m.c.media, m.c.received_at, m.c.level)
+        sa.select(m.c.text, m.c.media, m.c.is_call, m.c.received_at, m.c.level)
         .where(m.c.contact_id == contact_id, sees_message(viewer, m.c.id))
         .order_by(m.c.received_at.desc(), m.c.id.desc())
         .limit(MOST)
     )
     return [
-        Line(at=row.received_at, who="", text=row.text, is_them=True, level=row.level, media=row.media)
+        Line(
+            at=row.received_at,
+            who="",
+            text=row.text,
+            is_them=True,
+            level=row.level,
+            media=row.media,
+            is_call=row.is_call,
+        )
         for row in await connection.execute(statement)
     ]
 

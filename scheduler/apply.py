@@ -39,6 +39,7 @@ class Message:
     text: str
     media: int
     received_at: datetime
+    is_call: bool = False
     reason: str | None = None  # why it is set aside; None: it was handled
 
 
@@ -360,6 +361,7 @@ def _inbox_row(subject: Subject, message: Message, level: Level) -> dict[str, An
         "contact_id": subject.contact_id,
         "text": message.text,
         "media": message.media,
+        "is_call": message.is_call,
         "received_at": message.received_at,
         "state": "handled" if message.reason is None else "set_aside",
         "reason": message.reason,

@@ -232,6 +232,7 @@ class Inbox:
             text=arrival.message.text,
             media=arrival.message.media,
             received_at=arrival.received_at,
+            is_call=arrival.message.is_call,
         )
 
     def _decide(
@@ -243,7 +244,9 @@ class Inbox:
         if fault is None:
             try:
                 opinion = arrival.opinion(subject.person.language)
-                inbound = fx.Inbound(message.id, message.text, message.media, message.received_at, opinion)
+                inbound = fx.Inbound(
+                    message.id, message.text, message.media, message.received_at, opinion, message.is_call
+                )
                 turn = take_turn(
                     inbound, subject.person, subject.progress, subject.memory, self._pack, self._reader, now
                 )

@@ -280,6 +280,8 @@ inbox = Table(
     _ref("contact_id", "contact", nullable=False),
     Column("text", Sealed("inbox.text"), nullable=False),
     Column("media", Integer, nullable=False, server_default="0"),
+    # They rang instead of writing ("flashed"): no text, and a wish to be called.
+    Column("is_call", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("received_at", Instant, nullable=False),
     # handled · set_aside (its turn raised: `reason` says how; staff see it, nothing waits behind it) · staff (what a
     # staff member asks for by SMS, not done yet)

@@ -101,6 +101,20 @@ def test_a_child_is_never_asked_a_question_and_its_answers_are_not_stored() -> N
         assert not any(isinstance(effect, StoreAnswer | KeepProgress) for effect in turned.effects)
 
 
+def test_whoever_rings_is_called_back_and_their_check_in_waits() -> None:
+    for person in PEOPLE:
+        turned = take_turn(Inbound(1, "", 0, NOW, is_call=True), person, OPEN, Memory(), PACK, READER, NOW)
+        said = [effect.key for effect in turned.effects if isinstance(effect, Say)]
+        if not person.enrolled:
+            assert RaiseTask("unknown_number", 24, once_per="message") in turned.effects
+            assert said == ([] if person.is_held or person.opted_out else ["stranger"])
+            continue
+        (alert,) = [effect for effect in turned.effects if isinstance(effect, RaiseAlert)]
+        assert (alert.assessment.level, alert.assessment.reasons) == (Level.ELEVATED, (Reason("called"),))
+        assert said == ([] if person.is_held else ["call_me"])
+        assert not any(isinstance(effect, StoreAnswer | EndSession) for effect in turned.effects)
+
+
 def test_the_duress_word_keeps_the_other_reasons() -> None:
     turned = turn("mango they are looking for me", replace(ANYBODY, duress_word="Mango!"))
     assert kinds(turned) == ["RaiseAlert", "Say"]

@@ -50,6 +50,7 @@ def _twilio(name, path, fields, status=200, taken=None, **headers):
 
 
 _INBOUND = {"MessageSid": "SM01", "From": PERSON, "To": SERVICE, "Body": WORDS, "NumMedia": "0", "FromCity": ""}
+_CALL = {"CallSid": "CA01", "From": PERSON, "To": SERVICE, "CallStatus": "ringing", "Direction": "inbound"}
 _STATUS = {"MessageSid": "SM02", "To": PERSON, "From": SERVICE}
 
 GATEWAYS = {
@@ -73,6 +74,10 @@ GATEWAYS = {
             _twilio("no sender", "inbound", _INBOUND | {"From": ""}, 400),
             _twilio("no id", "inbound", _INBOUND | {"MessageSid": ""}, 400),
             _twilio("json", "inbound", _INBOUND, 403, **{"Content-Type": "application/json"}),
+            _twilio("missed call", "call", _CALL, taken=IncomingMessage("CA01", PERSON, SERVICE, "", is_call=True)),
+            _twilio("caller who hides the number", "call", _CALL | {"From": "+266696687"}),
+            _twilio("caller without a number", "call", _CALL | {"From": ""}),
+            _twilio("call without an id", "call", _CALL | {"CallSid": ""}, 400),
             _twilio("queued", "status?id=9", _STATUS | {"MessageStatus": "queued"}),
             _twilio("sent", "status?id=9", _STATUS | {"MessageStatus": "sent"}, taken=Receipt("SM02", "sent", None, 9)),
             _twilio(

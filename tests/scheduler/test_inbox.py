@@ -166,6 +166,19 @@ async def test_stop_from_somebody_who_only_reported_staff_is_the_focal_points_to
     assert [(task.alert_id, task.site_id) for task in tasks] == [(report.id, None)]
 
 
+async def test_a_missed_call_opens_one_alert_however_often_it_rings_and_is_answered_once(
+    database: Database, inbox: Inbox
+) -> None:
+    channel_id, _, number, _ = await a_person(database)
+    for sid in ("CA1", "CA2", "CA2"):
+        await inbox.accept(channel_id, IncomingMessage(sid, number, "+19995550100", "", is_call=True))
+    assert [(row.text, row.is_call) for row in await rows(database, t.inbox)] == [("", True), ("", True)]
+    (alert,) = await rows(database, t.alert)
+    assert (Level(alert.level), alert.route) == (Level.ELEVATED, "distress")
+    said = [row for row in await rows(database, t.outbox) if row.purpose != "staff_alert"]
+    assert len(said) == 1
+
+
 async def test_the_same_message_delivered_again_changes_nothing(database: Database, inbox: Inbox) -> None:
     channel_id, _, number, _ = await a_person(database)
     message = said(number, "i dont want to live", "SM1")
