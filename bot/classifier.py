@@ -5,7 +5,7 @@ help is heard inside a long story, and a second sentence never makes the first o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ MOST_CLAUSES = 3  # in one stretch
 LEAST = 2  # words: what one word means alone ("si", "3", "help") is for the lists to say
 LONG = 24  # words: a longer clause is also read in stretches of LONG, moved on by half
 MOST_WORDS = 400  # an SMS has 1,600 characters at most
+_HIGH = HEADS.index("high")
 _KEPT_WORDS = 20_000
 
 
@@ -60,14 +61,24 @@ class LocalClassifier:
         self.model = model
         self.limits = limits
         self._kept: dict[str, tuple[Array, float]] = {}
+        self._last: tuple[str, Array | None] = ("", None)
 
     def classify(self, text: str, language: str) -> Opinion:
         """The gravest opinion over all stretches of the message. `language` chooses the limits."""
         chances = self.chances(text)
-        return _NONE if chances is None else judge(chances, self.limits, language)
+        if chances is None:
+            return _NONE
+        return replace(judge(chances, self.limits, language), danger=float(chances[:, _HIGH].max()))
 
     def chances(self, text: str) -> Array | None:
         """For each stretch the heads' probabilities and the routes' scores; None for less than two words."""
+        # Asked again of the same message with the limits of another language that it is written in.
+        last = self._last  # read once: a thread that assesses beside us may put another in its place
+        if text != last[0]:
+            self._last = last = (text, self._chances(text))
+        return last[1]
+
+    def _chances(self, text: str) -> Array | None:
         clauses = clauses_of(text)
         if sum(map(len, clauses)) < LEAST:
             return None
