@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.classifier import LocalClassifier
 from bot.distress import Reader
-from bot.effects import Opinion
+from bot.effects import Assessment, Opinion
 from bot.features import Lexicon, number, skeleton
 from content.pack import load_pack
 from content.schema import Level
@@ -145,3 +145,20 @@ def test_a_classifier_raises_what_the_lists_read_and_never_lowers_it() -> None:
     outside = Opinion(Level.ELEVATED, "distress", 0.7, by="rasa")
     read = Reader(pack, _Fixed(high)).assess("nice weather", "en", ("en",), outside)
     assert (read.level, read.reasons[0].detail) == (Level.ELEVATED, "rasa: distress 70%")
+
+
+def test_a_broad_pattern_that_the_classifier_is_sure_is_harmless_counts_as_elevated() -> None:
+    pack = replace(load_pack(), languages=("en",), words={"en": load_pack().words["en"]})
+
+    def read(text: str, danger: float) -> Assessment:
+        return Reader(pack, _Fixed(Opinion(Level.NONE, "none", 0.0, danger=danger))).assess(text, "en", ("en",))
+
+    broad = "please tell the butcher to slaughter the ram"
+    assert (read(broad, 0.5).level, read(broad, 0.01).level) == (Level.HIGH, Level.ELEVATED)
+    assert "doubted" in [reason.code for reason in read(broad, 0.01).reasons]
+    # What is written out in the lists is never doubted, nor is any wish to die, nor what is worse than high.
+    for text in ("he will kill me", "i want to hang myself", "i think of ending it all", "they are here with guns"):
+        assert read(text, 0.5).level >= Level.HIGH, text
+        assert read(text, 0.0).level == read(text, 0.5).level, text
+    # A classifier that does not say how likely danger is doubts nothing.
+    assert Reader(pack, _Fixed(Opinion(Level.NONE, "none", 0.0))).assess(broad, "en", ("en",)).level is Level.HIGH
