@@ -29,6 +29,7 @@ from hujambo.cli import (
     texts,
 )
 from hujambo.cli.frame import FAULTS, REFUSED, RefusedError
+from hujambo.logs import set_up_logs
 from hujambo.settings import SettingError
 from scheduler.campaigns import CampaignError
 from scheduler.due import PlanError
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(arguments)
+    set_up_logs("info")  # stdout is for the answers; a service and the demo then set their own level
     try:
         return int(args.run(args))
     except _REFUSALS as error:

@@ -22,7 +22,6 @@ from content.schema import Level, Pack, Words
 from hujambo.cli.frame import DONE, FAULTS, RefusedError, as_json
 from hujambo.cli.judged import add_proposals, evaluate_judged
 from hujambo.languages import local_identifier
-from hujambo.logs import set_up_logs
 from hujambo.model import local_classifier
 from hujambo.rasa.client import DEFAULT_URL, UNHURRIED, Blocking, checked_url, open_rasa
 from store.database import utc_now
@@ -92,7 +91,6 @@ def _reading(nlu: str) -> Iterator[tuple[Pack, Reader, Callable[[], int]]]:
     if nlu != "rasa":
         yield *own_reader(nlu), lambda: 0
         return
-    set_up_logs("warning")  # an outage is logged, and stdout is for the answers
     own = os.environ.get("HUJAMBO_CONTENT")
     try:
         url = checked_url(os.environ.get("HUJAMBO_RASA_URL") or DEFAULT_URL)

@@ -17,6 +17,7 @@ from cases.staff import add_staff
 from content.pack import load_pack
 from content.schema import Pack
 from hujambo.demo import stories
+from hujambo.demo.casework import Casework
 from hujambo.demo.history import CHECKIN, WEEKS, History, Rehearsal, Rows
 from hujambo.demo.people import OFFICE_NUMBER, PLACES, STAFF, Someone, make_people, new_password, site_rows
 from hujambo.settings import Settings
@@ -105,6 +106,7 @@ async def _fill(
     stage = stories.Stage(database, pack, reader, staff, channel_id, settings.public_url)
     for story, someone in stories.cast(await _free(database, enrolled)):
         stage.add(story, someone, now)
+    await Casework(database, staff, stage, now).add(sites, channel_id, enrolled, rng)
     await stage.play()
     await _settle_the_past(database, now)
     await _hang_the_phones(database, now)

@@ -136,21 +136,21 @@ class Stage:
             day = (now.astimezone(zone) - timedelta(days=story.ago_days)).date()
             start = datetime.combine(day, time(story.hour, 7), zone).astimezone(UTC)
         for number, text in enumerate(story.texts):
-            self._do(start + timedelta(seconds=40 * number), self._hear(someone, text))
+            self.do(start + timedelta(seconds=40 * number), self._hear(someone, text))
         if story.is_climbed:
-            self._do(start + timedelta(minutes=15, seconds=1), self._climb())
+            self.do(start + timedelta(minutes=15, seconds=1), self._climb())
         if not story.by:
             return
         at = start + timedelta(minutes=3)
-        self._do(at, self._take(someone, story.by))
+        self.do(at, self._take(someone, story.by))
         if story.reply:
-            self._do(at + timedelta(minutes=1), self._reply(someone, story))
-            self._do(at + timedelta(minutes=4), self._hear(someone, story.answer))
+            self.do(at + timedelta(minutes=1), self._reply(someone, story))
+            self.do(at + timedelta(minutes=4), self._hear(someone, story.answer))
         for number, (result, note) in enumerate(story.attempts):
             at += timedelta(minutes=6 + 95 * bool(number))
-            self._do(at, self._attempt(someone, story.by, result, note))
+            self.do(at, self._attempt(someone, story.by, result, note))
         if story.outcome:
-            self._do(at + timedelta(minutes=38), self._close(someone, story))
+            self.do(at + timedelta(minutes=38), self._close(someone, story))
 
     async def play(self) -> None:
         for at, _, act in sorted(self._actions, key=lambda action: action[:2]):
@@ -158,7 +158,8 @@ class Stage:
             await act(at)
         await self._inbox.close()
 
-    def _do(self, at: datetime, act: Callable[[datetime], Awaitable[None]]) -> None:
+    def do(self, at: datetime, act: Callable[[datetime], Awaitable[None]]) -> None:
+        """Something that happens at that moment; `act` is told it."""
         self._actions.append((at, len(self._actions), act))
 
     def _hear(self, someone: Someone, text: str) -> Callable[[datetime], Awaitable[None]]:

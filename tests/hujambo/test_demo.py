@@ -95,6 +95,15 @@ async def test_the_audit_trail_is_whole_and_in_the_order_of_time(database: Datab
     assert len(trail) > len(stories.CLOSED) * 3
 
 
+async def test_every_page_of_case_work_has_something_to_show(database: Database) -> None:
+    services, goals, drills = [await rows(database, table) for table in (t.service, t.goal, t.drill)]
+    assert len(services) == 6 * len(PLACES)
+    assert {goal.state for goal in goals} == {"open", "reached"}
+    assert {row.state for row in await rows(database, t.referral)} & {"sent", "accepted", "arrived", "lost"}
+    assert {row.value for row in await rows(database, t.finding)} == {1, 2, 3}
+    assert [drill.due_at > NOW for drill in drills] == [True] * len(PLACES)
+
+
 async def test_the_log_ins_open_the_accounts(demo: Demo, database: Database) -> None:
     hashed = {member.login: (member.role, member.password) for member in await rows(database, t.staff)}
 
