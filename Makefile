@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime $(VENV)/.model ## Build a synthetic programme and serve i
 test: $(VENV)/.dev $(VENV)/.model browser ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k words")
 	$(BIN)/python -m pytest -m "not slow and not rasa" $(ARGS)
 
-test-slow: $(VENV)/.dev $(VENV)/.model ## Run the long ones: kill -9 under load, two processes on one database
+test-slow: $(VENV)/.dev $(VENV)/.model browser ## Run the long ones: kill -9 under load, two processes on one database, every page in every language
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 rasa: $(RASA)/.ready ## Train Rasa on the content and serve it on 127.0.0.1:5005 for HUJAMBO_NLU=rasa (ARGS="--port 5006")

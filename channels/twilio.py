@@ -54,6 +54,7 @@ STATES = {
     "canceled": "failed",
 }
 
+_MOST_ID = 2**63 - 1  # what a database's column holds
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
@@ -147,8 +148,13 @@ class Twilio:
         if state is None:
             return None
         ours = request.query.get("id", "")
-        message_id = int(ours) if ours.isascii() and ours.isdigit() and len(ours) < 20 else None
-        return Receipt(provider_id, state, _receipt_outcome(state, status, fields.get("ErrorCode", "")), message_id)
+        message_id = int(ours) if ours.isascii() and ours.isdigit() and len(ours) < 20 else _MOST_ID + 1
+        return Receipt(
+            provider_id,
+            state,
+            _receipt_outcome(state, status, fields.get("ErrorCode", "")),
+            message_id if message_id <= _MOST_ID else None,
+        )
 
     def acknowledge(self) -> tuple[str, str]:
         return _EMPTY_TWIML

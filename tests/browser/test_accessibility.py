@@ -42,6 +42,7 @@ async def _faults(page: Page, *, colours: bool = True) -> list[str]:
     return [f"{page.url.split('/console')[1]} {fault}" for fault in found]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_axe_finds_nothing_on_any_page_in_any_language_and_none_is_wider_than_a_phone(

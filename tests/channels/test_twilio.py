@@ -232,6 +232,15 @@ def test_a_status_callback_is_a_receipt_for_our_message(status, code, expected):
     assert got == wanted
 
 
+@pytest.mark.parametrize(
+    ("given", "read"), [(str(2**63 - 1), 2**63 - 1), (str(2**63), None), ("9" * 20, None), ("x", None)]
+)
+def test_a_callback_names_no_message_that_no_database_could_hold(given, read):
+    fields = {"MessageSid": "SM1", "MessageStatus": "sent"}
+    got = open_channel().read_status(request(fields, path=f"/channels/sms/status?id={given}", query={"id": given}))
+    assert got.message_id == read
+
+
 def test_a_status_callback_without_a_status_is_malformed():
     with pytest.raises(MalformedRequestError):
         open_channel().read_status(request({"MessageSid": "SM1"}, path="/channels/sms/status"))
