@@ -26,9 +26,10 @@ class _Stderr(io.StringIO):
         sys.stderr.flush()
 
 
-def set_up_logs(level: str) -> None:
+def set_up_logs(level: str, *, libraries: str | None = None) -> None:
+    """`libraries`: the level of everybody else's lines, as ours where None."""
     stderr = _Stderr()
-    logging.basicConfig(level=level.upper(), stream=stderr, format="%(levelname)s %(name)s", force=True)
+    logging.basicConfig(level=(libraries or level).upper(), stream=stderr, format="%(levelname)s %(name)s", force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports each look at the database's shape
     structlog.configure(
         processors=[

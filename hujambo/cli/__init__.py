@@ -64,7 +64,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(arguments)
-    set_up_logs("info")  # stdout is for the answers; a service and the demo then set their own level
+    set_up_logs(
+        "info", libraries="warning"
+    )  # stdout is for the answers; a service and the demo then set their own level
     try:
         return int(args.run(args))
     except _REFUSALS as error:
