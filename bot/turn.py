@@ -206,16 +206,17 @@ class _Message(Asking):
     def _called(self) -> Assessment:
         """They rang and rang off, as people do who have no credit: the same wish, in no words, and no answer either."""
         if self.person.enrolled:
-            self._want_call("called")
+            # Under duress others hold the phone, and an answer to a call is one more thing that they can see.
+            self._want_call("called", is_answered=not self.person.is_under_duress)
         else:
             self.talk.add(RaiseTask("unknown_number", due_hours=24, once_per="message"))
             if not (self.person.is_held or self.person.opted_out):
                 self.talk.say("stranger", every=ONCE_A_DAY)
         return self.read
 
-    def _want_call(self, how: str) -> None:
+    def _want_call(self, how: str, *, is_answered: bool = True) -> None:
         self.talk.add(RaiseAlert(Assessment(Level.ELEVATED, "distress", (Reason(how),), self.person.language)))
-        if not self.person.is_held:
+        if is_answered and not self.person.is_held:
             self.talk.say("call_me", every=CRISIS_EVERY)
 
     def _may_answer(self) -> bool:

@@ -122,7 +122,7 @@ class Twilio:
             raise MalformedRequestError("From is missing or no address")
         media = fields.get("NumMedia", "0")
         return IncomingMessage(
-            provider_id=_sid(fields),
+            provider_id=_sid(fields, "MessageSid", "SmsSid"),
             sender=sender,
             recipient=canonical(fields.get("To", "")) or "",
             text=fields.get("Body", ""),
@@ -131,16 +131,15 @@ class Twilio:
 
     def read_call(self, request: Request) -> IncomingMessage | None:
         fields = self._verified(request)
-        if not _SID.fullmatch(fields.get("CallSid", "")):
-            raise MalformedRequestError("CallSid is missing or malformed")
+        provider_id = _sid(fields, "CallSid")
         sender = canonical(fields.get("From", ""))
         if sender is None or sender in _NO_CALLER:
             return None
-        return IncomingMessage(fields["CallSid"], sender, canonical(fields.get("To", "")) or "", "", is_call=True)
+        return IncomingMessage(provider_id, sender, canonical(fields.get("To", "")) or "", "", is_call=True)
 
     def read_status(self, request: Request) -> Receipt | None:
         fields = self._verified(request)
-        provider_id = _sid(fields)
+        provider_id = _sid(fields, "MessageSid", "SmsSid")
         status = fields.get("MessageStatus") or fields.get("SmsStatus")
         if not status:
             raise MalformedRequestError("MessageStatus is missing")
@@ -148,13 +147,9 @@ class Twilio:
         if state is None:
             return None
         ours = request.query.get("id", "")
-        message_id = int(ours) if ours.isascii() and ours.isdigit() and len(ours) < 20 else _MOST_ID + 1
-        return Receipt(
-            provider_id,
-            state,
-            _receipt_outcome(state, status, fields.get("ErrorCode", "")),
-            message_id if message_id <= _MOST_ID else None,
-        )
+        is_number = ours.isascii() and ours.isdigit() and len(ours) < 20
+        message_id = int(ours) if is_number and int(ours) <= _MOST_ID else None
+        return Receipt(provider_id, state, _receipt_outcome(state, status, fields.get("ErrorCode", "")), message_id)
 
     def acknowledge(self) -> tuple[str, str]:
         return _EMPTY_TWIML
@@ -224,10 +219,11 @@ def _receipt_outcome(state: str, status: str, code: str) -> Any:
     return OUTCOMES["lost" if status == "undelivered" else "rejected"]
 
 
-def _sid(fields: Mapping[str, str]) -> str:
-    sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
+def _sid(fields: Mapping[str, str], *names: str) -> str:
+    """The first of these fields that is there."""
+    sid = next((fields[name] for name in names if fields.get(name)), "")
     if not _SID.fullmatch(sid):
-        raise MalformedRequestError("MessageSid is missing or no identifier")
+        raise MalformedRequestError(f"{names[0]} is missing or no identifier")
     return sid
 
 

@@ -115,6 +115,12 @@ def test_whoever_rings_is_called_back_and_their_check_in_waits() -> None:
         assert not any(isinstance(effect, StoreAnswer | EndSession) for effect in turned.effects)
 
 
+def test_a_call_from_somebody_under_duress_is_heard_and_not_answered() -> None:
+    forced = replace(ANYBODY, is_under_duress=True)
+    turned = take_turn(Inbound(1, "", 0, NOW, is_call=True), forced, None, Memory(), PACK, READER, NOW)
+    assert kinds(turned) == ["RaiseAlert"]
+
+
 def test_the_duress_word_keeps_the_other_reasons() -> None:
     turned = turn("mango they are looking for me", replace(ANYBODY, duress_word="Mango!"))
     assert kinds(turned) == ["RaiseAlert", "Say"]

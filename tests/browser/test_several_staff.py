@@ -48,7 +48,6 @@ async def _until_answered(world: World, number: str, count: int) -> str:
         texts = await _texts_on(world, number)
         if len(texts) >= count:
             return texts[-1]
-        await world.service.outbox.settle()
         await asyncio.sleep(0.1)
     raise AssertionError(f"{len(texts)} texts on the phone, expected {count}")
 
