@@ -8,6 +8,8 @@ RASA := .venv-rasa
 PIN := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	--no-emit-find-links -q
 COMPILE := $(PIN) pyproject.toml --extra build
+# Two at least: the suite also waits. Every one of them starts a PostgreSQL of its own. (ARGS="-n 0": one after another.)
+BESIDE := -n $$($(BIN)/python -c 'import os; print(min(max(os.cpu_count() or 2, 2), 4))') --dist loadgroup
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow rasa test-rasa lint bench words lock browser clean
@@ -19,7 +21,7 @@ demo: $(VENV)/.runtime $(VENV)/.model ## Build a synthetic programme and serve i
 	$(BIN)/hujambo demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.model browser ## Run the tests on SQLite and a real PostgreSQL (ARGS="-k words")
-	$(BIN)/python -m pytest -m "not slow and not rasa" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not rasa" $(BESIDE) $(ARGS)
 
 test-slow: $(VENV)/.dev $(VENV)/.model browser ## Run the long ones: kill -9 under load, two processes on one database, every page in every language
 	$(BIN)/python -m pytest -m slow $(ARGS)

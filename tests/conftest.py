@@ -19,6 +19,13 @@ KEYS = KeyRing.generate("test")
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)  # a Tuesday
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run side by side, a file stays together with what it sets up; and there is only one browser at a time."""
+    for item in items:
+        is_browser = item.get_closest_marker("browser") is not None
+        item.add_marker(pytest.mark.xdist_group("browser" if is_browser else item.nodeid.partition("::")[0]))
+
+
 class HandClock:
     """A clock that only moves when told to."""
 

@@ -64,10 +64,10 @@ def test_a_missing_variable_is_named(name: str) -> None:
             "an in-memory SQLite loses every message: give a file, sqlite:///path/to/file",
         ),
         ("HUJAMBO_KEYS", "", "no key named 'index' (it finds telephone numbers)"),
-        ("HUJAMBO_KEYS", f"k1:{KEY}", "no key named 'index' (it finds telephone numbers)"),
-        ("HUJAMBO_KEYS", f"index:{KEY}", "no data key beside 'index'"),
-        ("HUJAMBO_KEYS", KEY, "entry 1: expected name:base64 of 32 random bytes"),
-        ("HUJAMBO_KEYS", f"index:{KEY},k1:c2hvcnQ=", "entry 2: expected name:base64 of 32 random bytes"),
+        ("HUJAMBO_KEYS", "k1:KEY", "no key named 'index' (it finds telephone numbers)"),
+        ("HUJAMBO_KEYS", "index:KEY", "no data key beside 'index'"),
+        ("HUJAMBO_KEYS", "KEY", "entry 1: expected name:base64 of 32 random bytes"),
+        ("HUJAMBO_KEYS", "index:KEY,k1:c2hvcnQ=", "entry 2: expected name:base64 of 32 random bytes"),
         ("HUJAMBO_PUBLIC_URL", "checkins.example.org", "expected an address like https://checkins.example.org"),
         ("HUJAMBO_PUBLIC_URL", "https://x.example.org/?a=1", "expected an address like https://checkins.example.org"),
         (
@@ -97,6 +97,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(name: str, value: str, sentence: str) -> None:
+    value = value.replace("KEY", KEY)  # a new one in every process, which is to name the tests alike
     assert _refusal({name: value}) == f"{name}: {sentence}"
 
 
