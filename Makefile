@@ -77,7 +77,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The classifier learns once from the content's sentences, a minute or two; the service itself would do it at its first start.
+# The classifier learns once from the content's sentences, some four minutes; the service itself would do it at its first start.
 $(VENV)/.model: $(wildcard content/builtin/*/nlu.yaml content/builtin/*/concepts.yaml) content/builtin/intents.yaml \
 		content/builtin/languages.yaml bot/features.py bot/text.py hujambo/model.py hujambo/languages.py | $(VENV)/.runtime
 	@echo "teaching the classifier, and which language is which"; $(BIN)/python -m hujambo.model && $(BIN)/python -m hujambo.languages

@@ -23,7 +23,7 @@ from hujambo.model import default_cache
 
 log = structlog.get_logger()
 Array = npt.NDArray[Any]
-VERSION = 1  # of the code that learns: a cached model of another one is not used
+VERSION = 2  # of the code that learns: a cached model of another one is not used
 COLUMNS = (*LANGUAGES, OTHER)
 # Sentences of other languages are few and stand for all the languages of the world.
 _OTHER_TIMES = 3
@@ -34,6 +34,7 @@ _STEP = 0.3  # what a piece of a word counts while learning: the smaller, the sl
 # Pieces of one word, and words of one message, are no evidence apart from each other: without this every score would be
 # certainty. Chosen on short pieces of the development split, as what makes the probabilities come true.
 _TEMPERATURE = 4.0
+_SURELY_ANOTHER = 1.0  # how much more a line must speak for another language, after _TEMPERATURE, to be left out
 _SEED = 20260101
 
 
@@ -73,6 +74,8 @@ def learn(content: Path | None = None, digest: str = "") -> LanguageModel:
     chosen = np.unique(
         np.fromiter((features.number(each) for each, n in counted.items() if n >= _SEEN_TWICE), dtype=np.uint32)
     )
+    # Where people mix languages, a line filed under one may be whole in another: the first look finds it.
+    lines = [line for line, is_own in zip(lines, _are_own(lines, *_fit(lines, chosen), chosen), strict=True) if is_own]
     weights, bias = _fit(lines, chosen)
     words, users = _vocabulary(lines)
     return LanguageModel(COLUMNS, chosen, weights.astype(np.float16), bias, words, users, digest)
@@ -109,9 +112,16 @@ def _said(lists: Words) -> Iterator[str]:
         yield from texts
 
 
-def _fit(lines: list[Line], chosen: Array) -> tuple[Array, Array]:
+def _are_own(lines: list[Line], weights: Array, bias: Array, chosen: Array) -> list[bool]:
+    """For each line whether it is in the language that it is filed under, or not surely in another."""
+    logits = _matrix(lines, chosen) @ (weights / _STEP) + bias
+    columns = np.array([column for _, column in lines])
+    ahead = logits.max(axis=1) - logits[np.arange(len(lines)), columns]
+    return list(ahead < _SURELY_ANOTHER)
+
+
+def _matrix(lines: list[Line], chosen: Array) -> Any:
     from scipy.sparse import csr_matrix  # noqa: PLC0415
-    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415
 
     kept: dict[str, Array] = {}
 
@@ -129,6 +139,13 @@ def _fit(lines: list[Line], chosen: Array) -> tuple[Array, Array]:
     values = np.full(ends[-1], _STEP, dtype=np.float32)
     matrix = csr_matrix((values, np.concatenate(rows), ends), shape=(len(rows), len(chosen)))
     matrix.sum_duplicates()
+    return matrix
+
+
+def _fit(lines: list[Line], chosen: Array) -> tuple[Array, Array]:
+    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415
+
+    matrix = _matrix(lines, chosen)
     fitted = SGDClassifier(
         loss="log_loss", alpha=1e-6, max_iter=5, tol=None, average=True, class_weight="balanced", random_state=_SEED
     ).fit(matrix, np.array([column for _, column in lines]))
