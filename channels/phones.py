@@ -33,6 +33,7 @@ log = structlog.get_logger()
 SETTINGS: tuple[str, ...] = ()
 DEFAULT_RATE = 1000.0
 TOPIC = "phones"  # signalled whenever a message appears on a phone
+_RANG = "📞"  # what a phone shows of a call that it made
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,14 @@ class DatabaseWall:
         channel_id, address, intake, _ = self._line
         row = await self._group.submit(self._row(number, text, inbound=True))
         await intake(channel_id, IncomingMessage(f"P{row}", number, address, text), self._clock())
+
+    async def ring(self, number: str) -> None:
+        """Somebody rings from a phone and hangs up before anybody could answer."""
+        if self._line is None:
+            raise RuntimeError("the wall is connected to no channel")
+        channel_id, address, intake, _ = self._line
+        row = await self._group.submit(self._row(number, _RANG, inbound=True))
+        await intake(channel_id, IncomingMessage(f"P{row}", number, address, "", is_call=True), self._clock())
 
     async def find(self, number: str, since: datetime) -> AsyncIterator[Found]:
         for message in reversed(await self.conversation(number)):

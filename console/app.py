@@ -25,7 +25,7 @@ from console import (
 )
 from console.assets import Assets
 from console.casefile import facts, moving, plan, referrals, timeline
-from console.context import CONSOLE, Console, PhoneWall, TextIn
+from console.context import CONSOLE, Console, PhoneWall, RingIn, TextIn
 from console.pages import set_up
 from console.permissions import public
 from console.proxies import Network
@@ -44,10 +44,11 @@ def make_console(
     secure_cookies: bool = True,
     demo: PhoneWall | None = None,
     text_in: TextIn | None = None,
+    ring_in: RingIn | None = None,
     proxies: Sequence[Network] = (),
 ) -> web.Application:
-    """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones and `text_in`
-    what a text from one of them is handed to; `proxies` are those whose X-Forwarded-For is believed."""
+    """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones, `text_in` and
+    `ring_in` what a text or a call from one of them is handed to; `proxies` those whose X-Forwarded-For is believed."""
     app = web.Application(middlewares=[language.listen, security.errors, security.guard], client_max_size=_LARGEST_FORM)
     app[CONSOLE] = Console(
         database=database,
@@ -58,6 +59,7 @@ def make_console(
         assets=Assets(),
         wall=demo,
         text_in=text_in,
+        ring_in=ring_in,
         proxies=tuple(proxies),
     )
     set_up(app)
@@ -171,5 +173,6 @@ _ROUTES = (
 _WALL_ROUTES = (
     web.get("/phones", phones.wall_page),
     web.post("/phones/text", phones.text_in),
+    web.post("/phones/ring", phones.ring_in),
     web.get("/phones/live", phones.live),
 )

@@ -26,6 +26,7 @@ class PhoneWall(Protocol):
 
 
 TextIn = Callable[[str, str], Awaitable[Any]]
+RingIn = Callable[[str], Awaitable[Any]]
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Console:
     assets: Assets
     wall: PhoneWall | None = None
     text_in: TextIn | None = None
+    ring_in: RingIn | None = None
     proxies: tuple[Network, ...] = ()
     throttle: Throttle = field(default_factory=Throttle)
     # Each password check takes tens of megabytes and milliseconds: a few at a time, the rest wait.

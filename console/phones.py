@@ -81,6 +81,17 @@ async def text_in(request: web.Request) -> web.StreamResponse:
 
 
 @allow(ROLES)
+async def ring_in(request: web.Request) -> web.StreamResponse:
+    """A pretend phone rings the service and hangs up, as people do who have no credit."""
+    console = console_of(request)
+    number = str((await request.post()).get("number", "")).replace(" ", "")
+    if console.ring_in is None or not _NUMBER.fullmatch(number):
+        raise web.HTTPBadRequest
+    await console.ring_in(number)
+    raise web.HTTPSeeOther(f"{BASE}/phones?number={quote(number)}")
+
+
+@allow(ROLES)
 async def live(request: web.Request) -> web.StreamResponse:
     """Each phone of the page (`number`, several times) whose screen has changed, as soon as it has."""
     console, viewer = console_of(request), viewer_of(request)

@@ -55,6 +55,19 @@ async def test_a_text_from_a_phone_reaches_the_intake(wall, clock):
     assert taken == [(7, IncomingMessage(f"P{bubble.id}", number, SERVICE, "nimechoka"), NOW)]
 
 
+async def test_a_call_from_a_phone_reaches_the_intake_and_has_no_words(wall, clock):
+    taken, number = [], a_number()
+
+    async def intake(*arrival):
+        taken.append(arrival)
+
+    wall.connect(7, SERVICE, intake)
+    await wall.ring(number)
+    [bubble] = await wall.conversation(number)
+    assert (bubble.inbound, bubble.text) == (True, "📞")
+    assert taken == [(7, IncomingMessage(f"P{bubble.id}", number, SERVICE, "", is_call=True), NOW)]
+
+
 async def test_a_scripted_person_answers_what_arrives(wall):
     number, taken = a_number(), []
 

@@ -72,6 +72,9 @@ class Wall:
     async def text(self, number: str, text: str) -> None:
         self.texts.append((number, text))
 
+    async def ring(self, number: str) -> None:
+        self.texts.append((number, "ring ring"))
+
 
 @pytest.fixture
 async def serve(pack: Pack, clock: HandClock) -> AsyncIterator[NewBrowser]:
@@ -83,7 +86,14 @@ async def serve(pack: Pack, clock: HandClock) -> AsyncIterator[NewBrowser]:
         if id(database) not in servers:
             app, wall = web.Application(), Wall()
             console = make_console(
-                database, pack, clock, base_url="http://127.0.0.1", secure_cookies=False, demo=wall, text_in=wall.text
+                database,
+                pack,
+                clock,
+                base_url="http://127.0.0.1",
+                secure_cookies=False,
+                demo=wall,
+                text_in=wall.text,
+                ring_in=wall.ring,
             )
             app.add_subapp("/console", console)
             servers[id(database)] = TestServer(app)

@@ -134,6 +134,13 @@ async def test_a_text_from_a_pretend_phone_goes_in_and_shows_on_its_screen(datab
     assert (await browser.post("/phones/text", number="evil", text="x")).status == 400
 
 
+async def test_a_pretend_phone_rings_and_hangs_up(database: Database, log_in: Any) -> None:
+    browser = await log_in(database)
+    assert (await browser.post("/phones/ring", number="+19995550001")).status == 303
+    assert "ring ring" in await browser.text("/phones")
+    assert (await browser.post("/phones/ring", number="evil")).status == 400
+
+
 def test_a_wellbeing_picture_stays_inside_its_frame_and_knows_the_usual() -> None:
     chart = wellbeing.draw("How are you?", [(NOW, 3), (NOW.replace(hour=12), 9), (NOW.replace(hour=15), 4)], (0, 10))
     assert [(round(p.x), round(p.y)) for p in chart.points] == [(26, 95), (280, 36), (534, 85)]

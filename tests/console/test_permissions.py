@@ -109,6 +109,7 @@ EXPECTED: dict[tuple[str, str], frozenset[str] | None] = {
     ("GET", "/accuracy"): CAMPAIGN_VIEWERS,
     ("GET", "/phones"): ROLES,
     ("POST", "/phones/text"): ROLES,
+    ("POST", "/phones/ring"): ROLES,
     ("GET", "/phones/live"): ROLES,
 }
 _VALUES = {
