@@ -33,7 +33,7 @@ log = structlog.get_logger()
 SETTINGS: tuple[str, ...] = ()
 DEFAULT_RATE = 1000.0
 TOPIC = "phones"  # signalled whenever a message appears on a phone
-_RANG = "📞"  # what a phone shows of a call that it made
+_RANG = "☎"  # what a phone shows of a call that it made
 
 
 @dataclass(frozen=True, slots=True)

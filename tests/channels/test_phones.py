@@ -64,7 +64,7 @@ async def test_a_call_from_a_phone_reaches_the_intake_and_has_no_words(wall, clo
     wall.connect(7, SERVICE, intake)
     await wall.ring(number)
     [bubble] = await wall.conversation(number)
-    assert (bubble.inbound, bubble.text) == (True, "📞")
+    assert (bubble.inbound, bubble.text) == (True, "☎")
     assert taken == [(7, IncomingMessage(f"P{bubble.id}", number, SERVICE, "", is_call=True), NOW)]
 
 
