@@ -4,7 +4,6 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Protocol
 
 from bot.effects import Assessment, Opinion, Reason
@@ -25,9 +24,6 @@ _FADES: frozenset[Route] = frozenset({"self_harm", "harm_others", "threat"})
 # development split no message in danger was lost by it; of their false alarms one in five went (docs/evaluation.md).
 _DOUBT = 0.05
 _CALM = Assessment()
-# Characters: what is shorter hundreds write alike ("1", "sawa", "ca va"), and it need not be read each time anew.
-_SHORT = 12
-_SHORT_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +100,9 @@ class Reader:
         self._identifier = identifier
         self._offered = pack.languages
         self._lists = _compiled(pack)
-        self._identify_short = lru_cache(_SHORT_KEPT)(self._identify)
-        self._assess_short = lru_cache(_SHORT_KEPT)(self._assess)
 
     def identify(self, text: str, language: str, languages: Sequence[str]) -> Identified:
         """Which language of the pack the message is in; `language` is the writer's own, `languages` those around."""
-        work = self._identify_short if len(text) <= _SHORT else self._identify
-        return work(text, language, tuple(languages))
-
-    def _identify(self, text: str, language: str, languages: tuple[str, ...]) -> Identified:
         if self._identifier is None:
             return Identified(language or None, 0.0, ("not judged",))
         return self._identifier.identify(text, language, self._offered, languages)
@@ -130,17 +120,6 @@ class Reader:
         `opinion`: of a classifier outside, asked before; where it is missing, our own is asked here. `spoken`: the
         languages the message is in are read too, where they are none of `languages`; it never leaves one out.
         """
-        work = self._assess_short if len(text) <= _SHORT and opinion is None else self._assess
-        return work(text, language, tuple(languages), opinion, spoken)
-
-    def _assess(
-        self,
-        text: str,
-        language: str,
-        languages: tuple[str, ...],
-        opinion: Opinion | None,
-        spoken: Identified | None,
-    ) -> Assessment:
         is_told = spoken is not None and (spoken.is_clear or bool(spoken.second))
         also = [code for code in (spoken.language, spoken.second) if code] if spoken and is_told else []
         if opinion is None and self._classifier is not None:
