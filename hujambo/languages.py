@@ -74,10 +74,11 @@ def learn(content: Path | None = None, digest: str = "") -> LanguageModel:
     chosen = np.unique(
         np.fromiter((features.number(each) for each, n in counted.items() if n >= _SEEN_TWICE), dtype=np.uint32)
     )
+    matrix, columns = _matrix(lines, chosen), np.array([column for _, column in lines])
     # Where people mix languages, a line filed under one may be whole in another: the first look finds it.
-    lines = [line for line, is_own in zip(lines, _are_own(lines, *_fit(lines, chosen), chosen), strict=True) if is_own]
-    weights, bias = _fit(lines, chosen)
-    words, users = _vocabulary(lines)
+    own = np.flatnonzero(_are_own(matrix, columns, *_fit(matrix, columns)))
+    weights, bias = _fit(matrix[own], columns[own])
+    words, users = _vocabulary([lines[at] for at in own])
     return LanguageModel(COLUMNS, chosen, weights.astype(np.float16), bias, words, users, digest)
 
 
@@ -112,12 +113,11 @@ def _said(lists: Words) -> Iterator[str]:
         yield from texts
 
 
-def _are_own(lines: list[Line], weights: Array, bias: Array, chosen: Array) -> list[bool]:
+def _are_own(matrix: Any, columns: Array, weights: Array, bias: Array) -> Array:
     """For each line whether it is in the language that it is filed under, or not surely in another."""
-    logits = _matrix(lines, chosen) @ (weights / _STEP) + bias
-    columns = np.array([column for _, column in lines])
-    ahead = logits.max(axis=1) - logits[np.arange(len(lines)), columns]
-    return list(ahead < _SURELY_ANOTHER)
+    logits = matrix @ (weights / _STEP) + bias
+    ahead = logits.max(axis=1) - logits[np.arange(len(columns)), columns]
+    return np.asarray(ahead < _SURELY_ANOTHER)
 
 
 def _matrix(lines: list[Line], chosen: Array) -> Any:
@@ -142,13 +142,12 @@ def _matrix(lines: list[Line], chosen: Array) -> Any:
     return matrix
 
 
-def _fit(lines: list[Line], chosen: Array) -> tuple[Array, Array]:
+def _fit(matrix: Any, columns: Array) -> tuple[Array, Array]:
     from sklearn.linear_model import SGDClassifier  # noqa: PLC0415
 
-    matrix = _matrix(lines, chosen)
     fitted = SGDClassifier(
         loss="log_loss", alpha=1e-6, max_iter=5, tol=None, average=True, class_weight="balanced", random_state=_SEED
-    ).fit(matrix, np.array([column for _, column in lines]))
+    ).fit(matrix, columns)
     return fitted.coef_.T * _STEP / _TEMPERATURE, (fitted.intercept_ / _TEMPERATURE).astype(np.float32)
 
 
