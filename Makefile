@@ -8,8 +8,8 @@ RASA := .venv-rasa
 PIN := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	--no-emit-find-links -q
 COMPILE := $(PIN) pyproject.toml --extra build
-# Two at least: the suite also waits. Every one of them starts a PostgreSQL of its own. (ARGS="-n 0": one after another.)
-BESIDE := -n $$($(BIN)/python -c 'import os; print(min(max(os.cpu_count() or 2, 2), 4))') --dist loadgroup
+# One for each processor; every one of them starts a PostgreSQL of its own. (ARGS="-n 0": one after another.)
+BESIDE := -n logical --maxprocesses 4 --dist loadgroup
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow rasa test-rasa lint bench words lock browser clean

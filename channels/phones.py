@@ -126,19 +126,18 @@ class DatabaseWall:
 
     async def text(self, number: str, text: str) -> None:
         """Somebody texts from a phone; returns once the service has stored it."""
-        if self._line is None:
-            raise RuntimeError("the wall is connected to no channel")
-        channel_id, address, intake, _ = self._line
-        row = await self._group.submit(self._row(number, text, inbound=True))
-        await intake(channel_id, IncomingMessage(f"P{row}", number, address, text), self._clock())
+        await self._leave(number, text)
 
     async def ring(self, number: str) -> None:
         """Somebody rings from a phone and hangs up before anybody could answer."""
+        await self._leave(number, "", is_call=True)
+
+    async def _leave(self, number: str, text: str, *, is_call: bool = False) -> None:
         if self._line is None:
             raise RuntimeError("the wall is connected to no channel")
         channel_id, address, intake, _ = self._line
-        row = await self._group.submit(self._row(number, _RANG, inbound=True))
-        await intake(channel_id, IncomingMessage(f"P{row}", number, address, "", is_call=True), self._clock())
+        row = await self._group.submit(self._row(number, _RANG if is_call else text, inbound=True))
+        await intake(channel_id, IncomingMessage(f"P{row}", number, address, text, is_call=is_call), self._clock())
 
     async def find(self, number: str, since: datetime) -> AsyncIterator[Found]:
         for message in reversed(await self.conversation(number)):

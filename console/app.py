@@ -25,7 +25,7 @@ from console import (
 )
 from console.assets import Assets
 from console.casefile import facts, moving, plan, referrals, timeline
-from console.context import CONSOLE, Console, PhoneWall, RingIn, TextIn
+from console.context import CONSOLE, Console, PhoneWall
 from console.pages import set_up
 from console.permissions import public
 from console.proxies import Network
@@ -43,12 +43,10 @@ def make_console(
     base_url: str = "",
     secure_cookies: bool = True,
     demo: PhoneWall | None = None,
-    text_in: TextIn | None = None,
-    ring_in: RingIn | None = None,
     proxies: Sequence[Network] = (),
 ) -> web.Application:
-    """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones, `text_in` and
-    `ring_in` what a text or a call from one of them is handed to; `proxies` those whose X-Forwarded-For is believed."""
+    """All pages. `secure_cookies` is False on plain http only; `demo` is the wall of pretend phones; `proxies` are
+    those whose X-Forwarded-For is believed."""
     app = web.Application(middlewares=[language.listen, security.errors, security.guard], client_max_size=_LARGEST_FORM)
     app[CONSOLE] = Console(
         database=database,
@@ -58,8 +56,6 @@ def make_console(
         secure_cookies=secure_cookies,
         assets=Assets(),
         wall=demo,
-        text_in=text_in,
-        ring_in=ring_in,
         proxies=tuple(proxies),
     )
     set_up(app)

@@ -1,7 +1,7 @@
 """What every page is given: the parts of the console and the staff member who is looking."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,9 +24,9 @@ class PhoneWall(Protocol):
 
     async def conversation(self, number: str) -> Any: ...
 
+    async def text(self, number: str, text: str) -> None: ...
 
-TextIn = Callable[[str, str], Awaitable[Any]]
-RingIn = Callable[[str], Awaitable[Any]]
+    async def ring(self, number: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -40,8 +40,6 @@ class Console:
     secure_cookies: bool
     assets: Assets
     wall: PhoneWall | None = None
-    text_in: TextIn | None = None
-    ring_in: RingIn | None = None
     proxies: tuple[Network, ...] = ()
     throttle: Throttle = field(default_factory=Throttle)
     # Each password check takes tens of megabytes and milliseconds: a few at a time, the rest wait.

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -71,24 +72,31 @@ async def wall_page(request: web.Request) -> web.StreamResponse:
 @allow(ROLES)
 async def text_in(request: web.Request) -> web.StreamResponse:
     """A text leaves a pretend phone towards the service."""
-    console = console_of(request)
-    form = await request.post()
-    number, text = str(form.get("number", "")).replace(" ", ""), str(form.get("text", ""))[:_LONGEST]
-    if console.text_in is None or not _NUMBER.fullmatch(number) or not text.strip():
+    wall, form = _wall(console_of(request)), await request.post()
+    number, text = _number(form), str(form.get("text", ""))[:_LONGEST]
+    if not text.strip():
         raise web.HTTPBadRequest
-    await console.text_in(number, text)
-    raise web.HTTPSeeOther(f"{BASE}/phones?number={quote(number)}")
+    await wall.text(number, text)
+    raise _back_to(number)
 
 
 @allow(ROLES)
 async def ring_in(request: web.Request) -> web.StreamResponse:
     """A pretend phone rings the service and hangs up, as people do who have no credit."""
-    console = console_of(request)
-    number = str((await request.post()).get("number", "")).replace(" ", "")
-    if console.ring_in is None or not _NUMBER.fullmatch(number):
+    number = _number(await request.post())
+    await _wall(console_of(request)).ring(number)
+    raise _back_to(number)
+
+
+def _number(form: Mapping[str, Any]) -> str:
+    number = str(form.get("number", "")).replace(" ", "")
+    if not _NUMBER.fullmatch(number):
         raise web.HTTPBadRequest
-    await console.ring_in(number)
-    raise web.HTTPSeeOther(f"{BASE}/phones?number={quote(number)}")
+    return number
+
+
+def _back_to(number: str) -> web.HTTPSeeOther:
+    return web.HTTPSeeOther(f"{BASE}/phones?number={quote(number)}")
 
 
 @allow(ROLES)

@@ -221,8 +221,6 @@ class Service:
             console = make_console(
                 self.database, self.pack, self.clock, base_url=self.settings.public_url,
                 secure_cookies=self.settings.is_https, demo=self.wall,
-                text_in=self.wall.text if self.wall is not None else None,
-                ring_in=self.wall.ring if self.wall is not None else None,
                 proxies=self.settings.proxy_networks,
             )  # fmt: skip
             app.add_subapp("/console", console)

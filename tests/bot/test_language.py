@@ -88,7 +88,7 @@ def test_both_languages_of_a_mixed_message_are_named(case: dict[str, Any]) -> No
 def test_messages_in_one_language_are_seldom_taken_for_two() -> None:
     lines = list(development())
     two = [text for text, own in lines if IDENTIFIER.identify(text, own, LANGUAGES).second]
-    assert len(two) / len(lines) <= 0.025  # many of those are indeed in two
+    assert len(two) / len(lines) <= 0.02  # many of those are indeed in two
 
 
 @pytest.mark.parametrize("own", ["", "en", "fr", "sw", "ha", "ar"])

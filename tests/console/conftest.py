@@ -85,16 +85,7 @@ async def serve(pack: Pack, clock: HandClock) -> AsyncIterator[NewBrowser]:
     async def new(database: Database) -> Browser:
         if id(database) not in servers:
             app, wall = web.Application(), Wall()
-            console = make_console(
-                database,
-                pack,
-                clock,
-                base_url="http://127.0.0.1",
-                secure_cookies=False,
-                demo=wall,
-                text_in=wall.text,
-                ring_in=wall.ring,
-            )
+            console = make_console(database, pack, clock, base_url="http://127.0.0.1", secure_cookies=False, demo=wall)
             app.add_subapp("/console", console)
             servers[id(database)] = TestServer(app)
             await servers[id(database)].start_server()
